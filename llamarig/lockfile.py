@@ -1,0 +1,62 @@
+"""llamarig.lock: what was resolved once and is honoured from then on (YAML, in the site).
+
+    llama_cpp:
+      https://github.com/ggml-org/llama.cpp b11434: {commit: <40 hex>}
+    models:
+      Jackrong/Qwopus3.6-27B-v2-MTP-GGUF Qwopus3.6-27B-v2-MTP-Q4_K_M.gguf:
+        {revision: <40 hex>, sha256: <64 hex>, size: <bytes>}
+
+A hash in it was seen by one of the site's hosts and trusted on first use, or given by the user.
+"""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from llamarig.errors import UserError
+
+HEADER = "# Written by llamarig: what was resolved once. Keep it with the site.\n"
+
+
+class Lockfile:
+    """The file at `path`; a missing file holds nothing."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+
+    def _read(self) -> dict[str, Any]:
+        if not self.path.exists():
+            return {}
+        try:
+            content = yaml.safe_load(self.path.read_text())
+        except yaml.YAMLError as error:
+            reason = str(error).splitlines()[0]
+            raise UserError(f"{self.path}: not readable as YAML ({reason})") from None
+        if not isinstance(content, dict):
+            raise UserError(f"{self.path}: expected a mapping with llama_cpp and models")
+        return content
+
+    def get(self, section: str, key: str) -> dict[str, Any]:
+        """What is known under a key, or nothing."""
+        entries = self._read().get(section)
+        entry = entries.get(key) if isinstance(entries, dict) else None
+        return dict(entry) if isinstance(entry, dict) else {}
+
+    def put(self, section: str, key: str, values: dict[str, Any]) -> bool:
+        """Write an entry that is not there yet; True if the file changed.
+
+        An entry that is there wins: another host of the run, or an earlier run, resolved it.
+        """
+        content = self._read()
+        entries = content.setdefault(section, {})
+        if key in entries:
+            return False
+        entries[key] = values
+        temporary = self.path.with_name(f"{self.path.name}.{os.getpid()}.tmp")
+        temporary.write_text(HEADER + yaml.safe_dump(content, sort_keys=True))
+        temporary.replace(self.path)
+        return True

@@ -1,0 +1,21 @@
+"""Where things live on a host. One place, so that no two modules disagree."""
+
+from __future__ import annotations
+
+ROOT = "/opt/llamarig"
+LIB = f"{ROOT}/lib"
+HF_VENV = f"{ROOT}/hf"
+RELEASES = f"{ROOT}/releases"
+GENERATIONS = f"{ROOT}/generations"
+CURRENT = f"{ROOT}/current"
+
+STATE = "/var/lib/llamarig"
+JOBS = f"{STATE}/jobs"
+BUILD = f"{STATE}/build"
+MODELS = f"{STATE}/models"
+STAGING = f"{STATE}/staging"
+CCACHE = "/var/cache/llamarig/ccache"
+
+LOCK = "/run/lock/llamarig.lock"
+LIVE_UNIT = "llama-server.service"
+UNIT_LINK = f"/etc/systemd/system/{LIVE_UNIT}"

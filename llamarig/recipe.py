@@ -1,0 +1,48 @@
+"""The recipe: settings turned into llama-server's command line."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from llamarig.settings import Settings
+
+
+@dataclass(frozen=True)
+class Server:
+    """Where one llama-server runs: its binary, its model and its address."""
+
+    binary: str
+    model: str
+    host: str
+    port: int
+
+
+def arguments(settings: Settings, server: Server, *, mtp: bool = True) -> list[str]:
+    """The whole argv. Without `mtp` it is the baseline: the same recipe, no speculation.
+
+    llama-server has no request field that switches speculation off (facts: b11434 compiles it
+    out), so the baseline is a second process.
+    """
+    argv = [server.binary, "-m", server.model]
+    argv += ["-ngl", str(settings.gpu_layers), "-c", str(settings.context)]
+    argv += ["-fa", settings.flash_attention]
+    if mtp and settings.spec_type != "none":
+        argv += ["--spec-type", settings.spec_type]
+        argv += ["--spec-draft-n-max", str(settings.draft_n_max)]
+    argv += ["-np", str(settings.parallel)]
+    if settings.jinja:
+        argv.append("--jinja")
+    argv += ["--cache-type-k", settings.cache_type_k, "--cache-type-v", settings.cache_type_v]
+    argv += ["--temp", str(settings.temperature), "--top-p", str(settings.top_p)]
+    argv += ["--top-k", str(settings.top_k), "--min-p", str(settings.min_p)]
+    if settings.threads is not None:
+        argv += ["--threads", str(settings.threads)]
+    argv += settings.extra_args
+    return [*argv, "--host", server.host, "--port", str(server.port)]
+
+
+def environment(settings: Settings) -> dict[str, str]:
+    """Variables of the server's process. The card is chosen by index or by uuid."""
+    if settings.gpu is None:
+        return {}
+    return {"CUDA_DEVICE_ORDER": "PCI_BUS_ID", "CUDA_VISIBLE_DEVICES": str(settings.gpu)}

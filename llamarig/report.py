@@ -1,0 +1,61 @@
+"""The run report: what happened on every host, written as it happens.
+
+pyinfra prints its own JSON only when a host is left standing, so the result of a failed run would
+be lost. The file named by LLAMARIG_REPORT is rewritten atomically after every operation instead.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+from pathlib import Path
+from typing import Any
+
+VARIABLE = "LLAMARIG_REPORT"
+
+_hosts: dict[str, dict[str, Any]] = {}
+
+
+def begin(names: list[str]) -> None:
+    """Name every host of the inventory, so that none can go missing unnoticed."""
+    for name in names:
+        _hosts.setdefault(
+            name, {"changed": 0, "unchanged": 0, "failed": 0, "operations": [], "problems": []}
+        )
+    _write()
+
+
+def host(name: str) -> dict[str, Any]:
+    """The host's part of the report."""
+    if name not in _hosts:
+        begin([name])
+    return _hosts[name]
+
+
+def record(name: str, **values: Any) -> None:
+    """Add values under the host's name."""
+    host(name).update(values)
+    _write()
+
+
+def problem(name: str, line: str) -> None:
+    """A line that says why the host did not get further."""
+    host(name)["problems"].append(line)
+    _write()
+
+
+def operation(name: str, title: str, outcome: str) -> None:
+    """Count one operation; outcome is changed, unchanged or failed."""
+    entry = host(name)
+    entry[outcome] += 1
+    entry["operations"].append({"name": title, "outcome": outcome})
+    _write()
+
+
+def _write() -> None:
+    path = os.environ.get(VARIABLE)
+    if not path:
+        return
+    temporary = Path(f"{path}.{os.getpid()}.tmp")
+    temporary.write_text(json.dumps({"hosts": _hosts}, indent=2, sort_keys=True) + "\n")
+    temporary.replace(path)

@@ -1,0 +1,53 @@
+"""Our display of a run: hooked into pyinfra, so that plain pyinfra shows the same."""
+
+from __future__ import annotations
+
+import logging
+
+from pyinfra import logger
+from pyinfra.api.host import Host
+from pyinfra.api.state import BaseStateCallback, State
+
+from llamarig import report
+from llamarig.display import ClearFirst, say
+
+
+class Display(BaseStateCallback):
+    """One line per operation that changed or failed; the rest is counted."""
+
+    @staticmethod
+    def operation_end(state: State, op_hash: str) -> None:
+        title = _title(state, op_hash)
+        for host in state.inventory.iter_activated_hosts():
+            if op_hash not in state.ops[host]:
+                continue
+            meta = state.ops[host][op_hash].operation_meta
+            if not meta.is_complete() or not meta.did_succeed():
+                continue
+            changed = meta.did_change()
+            report.operation(host.name, title, "changed" if changed else "unchanged")
+            if changed:
+                say(host.name, f"changed: {title}")
+
+    @staticmethod
+    def operation_host_error(
+        state: State, host: Host, op_hash: str, retry_count: int = 0, max_retries: int = 0
+    ) -> None:
+        title = _title(state, op_hash)
+        report.operation(host.name, title, "failed")
+        say(host.name, f"failed: {title}")
+
+
+def _title(state: State, op_hash: str) -> str:
+    return ", ".join(sorted(state.get_op_meta(op_hash).names))
+
+
+def register(state: State) -> None:
+    """Show a run our way; called for every host, done once."""
+    if any(isinstance(handler, Display) for handler in state.callback_handlers):
+        return
+    state.add_callback_handler(Display())
+    # pyinfra announces every operation and every "No changes"; ours says what changed.
+    logger.setLevel(logging.WARNING)
+    for handler in logging.getLogger("pyinfra").handlers:
+        handler.addFilter(ClearFirst())

@@ -1,0 +1,128 @@
+"""A generation rendered: the units, the recipe and the manifest of one way to serve.
+
+Rendering is pure: the same settings, release and model give the same digest, and that digest is
+how a second run finds that nothing is to be done.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import io
+import json
+import shlex
+import tarfile
+from dataclasses import dataclass
+from importlib.resources import files as package_files
+from typing import Any
+
+import jinja2
+
+from llamarig import recipe
+from llamarig.paths import GENERATIONS, RELEASES
+from llamarig.settings import Settings
+
+LOOPBACK = "127.0.0.1"
+UNITS = ("llama-server.service", "candidate-baseline.service", "candidate-mtp.service")
+
+
+@dataclass(frozen=True)
+class Rendered:
+    """A generation's files (name to text), links (name to target) and digest."""
+
+    number: int
+    digest: str
+    files: dict[str, str]
+    links: dict[str, str]
+
+    def archive(self) -> bytes:
+        """Everything as a tar that unpacks into the generation's folder; same input, same bytes."""
+        out = io.BytesIO()
+        with tarfile.open(fileobj=out, mode="w") as tar:
+            for name, text in sorted(self.files.items()):
+                entry = tarfile.TarInfo(name)
+                entry.size, entry.mode = len(text.encode()), 0o644
+                tar.addfile(entry, io.BytesIO(text.encode()))
+            for name, target in sorted(self.links.items()):
+                link = tarfile.TarInfo(name)
+                link.type, link.linkname = tarfile.SYMTYPE, target
+                tar.addfile(link)
+        return out.getvalue()
+
+
+def _escaped(argument: str) -> str:
+    """An argument as systemd reads it: quoted, with % and $ meaning themselves."""
+    return shlex.quote(argument.replace("%", "%%").replace("$", "$$"))
+
+
+def unit(settings: Settings, number: int, argv: list[str], *, candidate: bool) -> str:
+    """The text of a unit; the candidate differs in its address, never restarts, same sandbox."""
+    text = package_files("llamarig.templates").joinpath("llama-server.service.j2").read_text()
+    environment = jinja2.Environment(
+        trim_blocks=True, keep_trailing_newline=True, undefined=jinja2.StrictUndefined
+    )
+    under_home = settings.hf_home.startswith(("/home/", "/root/"))
+    return environment.from_string(text).render(
+        generation=number,
+        description="llama-server candidate" if candidate else "llama-server with MTP",
+        backend=settings.backend,
+        hf_home=settings.hf_home,
+        user=settings.service_user,
+        environment=recipe.environment(settings),
+        exec_start=" ".join(_escaped(each) for each in argv),
+        restart="no" if candidate else "on-failure",
+        protect_home="read-only" if under_home else "yes",
+    )
+
+
+def _units(settings: Settings, number: int) -> dict[str, str]:
+    folder = f"{GENERATIONS}/{number}"
+    binary, model = f"{folder}/release/bin/llama-server", f"{folder}/model.gguf"
+    live = recipe.Server(binary, model, settings.bind, settings.port)
+    trial = recipe.Server(binary, model, LOOPBACK, settings.proof_port)
+    argv = {
+        UNITS[0]: recipe.arguments(settings, live),
+        UNITS[1]: recipe.arguments(settings, trial, mtp=False),
+        UNITS[2]: recipe.arguments(settings, trial),
+    }
+    return {
+        name: unit(settings, number, each, candidate=name != UNITS[0])
+        for name, each in argv.items()
+    }
+
+
+def proof_inputs(settings: Settings, release: str, model_sha256: str) -> dict[str, Any]:
+    """What a proof depends on; a proof made for the same may be used again."""
+    trial = recipe.Server("llama-server", "model", LOOPBACK, settings.proof_port)
+    return {
+        "release": release,
+        "model_sha256": model_sha256,
+        "recipe": recipe.arguments(settings, trial),
+        "environment": recipe.environment(settings),
+        "tokens": settings.proof_tokens,
+    }
+
+
+def digest_of(value: object) -> str:
+    return hashlib.sha256(json.dumps(value, sort_keys=True).encode()).hexdigest()[:16]
+
+
+def render(
+    settings: Settings, number: int, release: str, model_path: str, model_sha256: str
+) -> Rendered:
+    """One generation. The digest is taken over number 0, so that it does not depend on it."""
+    inputs = proof_inputs(settings, release, model_sha256)
+    links = {"release": f"{RELEASES}/{release}", "model.gguf": model_path}
+    digest = digest_of([_units(settings, 0), links, inputs])
+    manifest = {
+        "digest": digest,
+        "release": release,
+        "model": {"file": settings.model_file, "path": model_path, "sha256": model_sha256},
+        "address": {"bind": settings.bind, "port": settings.port},
+        "proof_key": digest_of(inputs),
+    }
+    files = {
+        **_units(settings, number),
+        "recipe.json": json.dumps(inputs, indent=2, sort_keys=True) + "\n",
+        "manifest.json": json.dumps(manifest, indent=2, sort_keys=True) + "\n",
+    }
+    return Rendered(number, digest, files, links)

@@ -1,0 +1,81 @@
+"""One deploy at a time on a host.
+
+The lock is a kernel lock held by a process on our SSH channel: when this run ends or is killed,
+the channel closes and the lock is free at once; when the link is cut silently, the holder misses
+our heartbeat and lets go after the lease. Nobody ever has to remove a stale file.
+"""
+
+from __future__ import annotations
+
+import getpass
+import json
+import os
+import shlex
+import socket
+import time
+from collections.abc import Generator
+
+from llamarig.tasks.operations.outcome import failure
+from pyinfra.api.command import PyinfraCommand
+from pyinfra.api.operation import operation
+from pyinfra.context import host, state
+
+from llamarig import connection
+from llamarig.paths import LOCK
+
+# A run that was just killed frees its lock when the host's sshd sees the closed connection.
+PATIENCE_SECONDS = 3
+
+HOLDER = """
+exec 9>>{lock} || exit 1
+if ! flock -w {patience} 9; then cat {lock}; exit 0; fi
+printf '%s\\n' {owner} >{lock}
+echo taken
+while read -r -t {lease} _; do :; done
+: >{lock}
+"""
+
+
+def _owner(lease: int) -> str:
+    return json.dumps(
+        {
+            "owner": f"{getpass.getuser()}@{socket.gethostname()} (pid {os.getpid()})",
+            "since": time.strftime("%Y-%m-%d %H:%M:%S %z"),
+            "lease_seconds": lease,
+        }
+    )
+
+
+def _acquire(lease: int) -> str | None:
+    """Take the lock; returns why not."""
+    script = HOLDER.format(
+        lock=LOCK, patience=PATIENCE_SECONDS, owner=shlex.quote(_owner(lease)), lease=lease
+    )
+    try:
+        held = connection.hold(host, script, sudo=bool(host.data.get("_sudo")))
+        answer = held.first_line()
+    except connection.LOST as error:
+        return f"lock: {error}"
+    if answer == "taken":
+        held.keep(lease / 4)
+        return None
+    try:
+        other = json.loads(answer)
+    except ValueError:
+        return "lock: another llamarig run holds this host; try again when it is over"
+    return (
+        f"lock: held by {other['owner']} since {other['since']}; try again when it is over "
+        f"(it ends by itself {other['lease_seconds']} s after its owner is gone)"
+    )
+
+
+@operation()
+def take(lease: int) -> Generator[PyinfraCommand, None, None]:
+    """Hold the host's lock until this run ends. Lease: seconds it survives a silent link."""
+    if not state.is_executing:
+        return
+    problem = _acquire(lease)
+    if problem:
+        yield failure(problem)
+    else:
+        host.noop("lock taken")

@@ -1,0 +1,180 @@
+"""Detached jobs: long work that outlives the connection, started once and joined by every run.
+
+A job is a transient systemd unit `llamarig-<name>` that runs the on-host program `job`. Its exit
+status is read from the job's own status file, because a unit that is collected forgets it.
+"""
+
+from __future__ import annotations
+
+import io
+import json
+import shlex
+import time
+from collections.abc import Generator
+from dataclasses import asdict, dataclass, field
+
+import gevent
+from llamarig.onhost.bundle import build as build_bundle
+from llamarig.tasks.facts.job import Job, JobState, command, parse
+from llamarig.tasks.operations.outcome import failure
+from pyinfra.api.command import FileUploadCommand, PyinfraCommand, StringCommand
+from pyinfra.api.exceptions import FactProcessError
+from pyinfra.api.host import Host
+from pyinfra.api.operation import operation
+from pyinfra.context import host, state
+
+from llamarig import connection, display
+from llamarig.paths import JOBS, LIB
+
+POLL_SECONDS = 1.0
+OUTPUT_LIMIT = 64 * 2**20
+
+
+@dataclass(frozen=True)
+class Stage:
+    """One program of a job, run in exactly this environment."""
+
+    name: str
+    argv: list[str]
+    timeout_s: int
+    env: dict[str, str] = field(default_factory=dict)
+    cwd: str | None = None
+
+
+@dataclass(frozen=True)
+class Spec:
+    """A job: its name (`build-<id>`), what people read, the unit of its progress, its stages.
+
+    last_words: an argv that systemd runs when the job ends, however it ends.
+    files: further files of the job's folder, name to content.
+    """
+
+    name: str
+    title: str
+    unit: str
+    stages: list[Stage]
+    last_words: list[str] = field(default_factory=list)
+    files: dict[str, str] = field(default_factory=dict)
+    nice: int = 0
+
+    def document(self) -> str:
+        stages = [asdict(each) for each in self.stages]
+        return json.dumps(
+            {
+                "id": self.name,
+                "title": self.title,
+                "unit": self.unit,
+                "output_limit_bytes": OUTPUT_LIMIT,
+                "stages": stages,
+            },
+            indent=2,
+        )
+
+
+def program() -> str:
+    """The path on the host of the on-host programs that belong to this llamarig."""
+    return f"{LIB}/{build_bundle()[0]}"
+
+
+def _unit_command(spec: Spec) -> str:
+    """systemd-run's line. A unit of this name that failed before is forgotten first."""
+    unit = f"llamarig-{spec.name}.service"
+    limit = sum(stage.timeout_s for stage in spec.stages) + 120
+    argv = ["systemd-run", "--quiet", "--collect", f"--unit={unit}"]
+    argv += [f"--description={spec.title}", f"--property=RuntimeMaxSec={limit}"]
+    argv += [f"--property=Nice={spec.nice}", "--property=TimeoutStopSec=30"]
+    if spec.last_words:
+        argv.append(f"--property=ExecStopPost={shlex.join(spec.last_words)}")
+    argv += ["/usr/bin/python3", program(), "job", f"{JOBS}/{spec.name}"]
+    return f"systemctl reset-failed {unit} 2>/dev/null; {shlex.join(argv)}"
+
+
+def launch(spec: Spec) -> Generator[PyinfraCommand, None, None]:
+    """The commands that start a job: programs, folder, files, unit."""
+    folder = f"{JOBS}/{spec.name}"
+    kind = spec.name.split("-", 1)[0]
+    name, content = build_bundle()
+    yield StringCommand(
+        f"install -d -m 755 {LIB} {JOBS} && rm -rf {folder} && install -d -m 755 {folder}"
+    )
+    # Two jobs of a kind would fight for the same cores and folders: the settings changed, so the
+    # older one is of no use any more.
+    yield StringCommand(
+        f"systemctl list-units --plain --no-legend 'llamarig-{kind}-*' | awk '{{print $1}}' | "
+        "xargs -r systemctl stop"
+    )
+    yield FileUploadCommand(io.BytesIO(content), f"{LIB}/{name}")
+    for file, text in {**spec.files, "job.json": spec.document()}.items():
+        yield FileUploadCommand(io.StringIO(text), f"{folder}/{file}")
+    yield StringCommand(_unit_command(spec))
+
+
+def start(spec: Spec) -> Generator[PyinfraCommand, None, None]:
+    """Start a job, or join it where it runs already (part of an operation)."""
+    if host.get_fact(Job, job=spec.name).state == "running":
+        display.say(host.name, f"{spec.title}: already running on the host, joined")
+        return
+    yield from launch(spec)
+
+
+def _poll(on: Host, name: str) -> JobState:
+    _, lines = connection.run(on, command(name))
+    return parse(lines)
+
+
+def follow(on: Host, spec: Spec, timeout_s: float) -> JobState:
+    """Watch a job until it is over, showing its progress.
+
+    Raises:
+        ConnectionError: the link is gone; the job goes on without us.
+        TimeoutError: it ran longer than `timeout_s`.
+    """
+    deadline = time.monotonic() + timeout_s
+    try:
+        while time.monotonic() < deadline:
+            now = _poll(on, spec.name)
+            if now.over:
+                return now
+            display.progress(
+                on.name, spec.title, now.stage or "starting", now.done, now.total, now.unit
+            )
+            gevent.sleep(POLL_SECONDS)
+    finally:
+        display.over(on.name)
+    raise TimeoutError(f"longer than {timeout_s / 60:.0f} minutes")
+
+
+def wait(spec: Spec, timeout_s: float) -> Generator[PyinfraCommand, None, bool]:
+    """Wait for a job inside an operation; returns whether it succeeded. Changes nothing."""
+    journal = f"journalctl -u llamarig-{spec.name} on the host shows all of it"
+    try:
+        ended = follow(host, spec, timeout_s)
+    except ConnectionError as error:
+        yield failure(
+            f"{spec.title}: the connection was lost ({error}); it goes on there, "
+            "run the same command again to join it"
+        )
+        return False
+    except TimeoutError as error:
+        yield failure(f"{spec.title}: {error}; {journal}")
+        return False
+    except FactProcessError as error:
+        yield failure(f"{spec.title}: {error}; {journal}")
+        return False
+    if ended.state == "succeeded":
+        return True
+    if ended.state == "died":
+        yield failure(f"{spec.title}: it was killed; run the same command again; {journal}")
+    elif ended.state == "absent":
+        yield failure(f"{spec.title}: the host has no such job; run the same command again")
+    else:
+        yield failure(f"{spec.title}: {ended.message}; {journal}")
+    return False
+
+
+@operation()
+def job(spec: Spec, timeout_s: float) -> Generator[PyinfraCommand, None, None]:
+    """Start or join a job and wait until it is over."""
+    yield from start(spec)
+    if state.is_executing:
+        yield from wait(spec, timeout_s)

@@ -1,0 +1,241 @@
+"""The server: staged as a generation, proven on the host, and only then live."""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import Generator
+from importlib.resources import files as package_files
+from typing import Any
+
+import gevent
+from llamarig.tasks import generation, llama_cpp, model, site
+from llamarig.tasks.facts.generation import Generation, Generations, GenerationState
+from llamarig.tasks.facts.live_server import LiveServer
+from llamarig.tasks.operations import generations, jobs
+from llamarig.tasks.operations.outcome import failure
+from llamarig.tasks.step import step
+from pyinfra.api.command import PyinfraCommand, StringCommand
+from pyinfra.api.operation import operation
+from pyinfra.context import host, state
+from pyinfra.operations import server as stock
+
+from llamarig import connection, report
+from llamarig.paths import CURRENT, GENERATIONS, JOBS, LIVE_UNIT, ROOT, UNIT_LINK
+from llamarig.settings import Settings
+
+# Seconds that a model of 17 GB may take from a data disk to the card before /health says ok.
+LOAD_SECONDS = 900
+
+
+@step("Server")
+def stage() -> None:
+    """The service's user, and a generation with everything it needs; nothing live yet."""
+    settings = site.settings()
+    stock.user(
+        name="Make the service's user",
+        user=settings.service_user,
+        system=True,
+        ensure_home=False,
+        home="/nonexistent",
+        shell="/usr/sbin/nologin",
+    )
+    stage_generation(name="Stage a generation", settings=settings)
+
+
+@step("Proof")
+def prove() -> None:
+    """Measure the candidate on the host; the same job makes it current if it passes."""
+    prove_generation(name="Prove the candidate", settings=site.settings(), force=False)
+
+
+@step("Switch")
+def switch() -> None:
+    """Serve what `current` names, now and after every boot."""
+    go_live(name="Serve the proven generation", settings=site.settings())
+
+
+@step("Smoke test")
+def smoke() -> None:
+    """Measure what is live once more, on the host. What serves, serves on whatever comes out."""
+    prove_generation(name="Measure the live server", settings=site.settings(), force=True)
+
+
+def _rendered(settings: Settings, known: GenerationState) -> generation.Rendered | None:
+    """The generation that the settings ask for, numbered as the host has it, or as the next."""
+    commit = llama_cpp.origin(settings)
+    found = model.record(settings)
+    if commit is None or found is None:
+        return None
+    release = llama_cpp.build_id(settings, commit)
+    first = generation.render(settings, 0, release, found.path, found.sha256)
+    same = known.candidate(first.digest)
+    number = same.number if same else known.next_number
+    return generation.render(settings, number, release, found.path, found.sha256)
+
+
+@operation()
+def stage_generation(settings: Settings) -> Generator[PyinfraCommand, None, None]:
+    """Write the generation unless the host has it."""
+    known = host.get_fact(Generations)
+    rendered = _rendered(settings, known)
+    if rendered is None:
+        yield StringCommand("true  # known once the model is there")
+        return
+    if known.number(rendered.number):
+        host.noop(f"generation {rendered.number} is staged")
+        return
+    yield from generations.put(rendered)
+
+
+def _candidate(settings: Settings) -> tuple[GenerationState, Generation | None]:
+    known: GenerationState = host.get_fact(Generations)
+    rendered = _rendered(settings, known)
+    return known, known.number(rendered.number) if rendered else None
+
+
+def _proof_config(settings: Settings, candidate: Generation, *, force: bool) -> dict[str, Any]:
+    folder = f"{GENERATIONS}/{candidate.number}"
+    suite = json.loads(package_files("llamarig.measure").joinpath("prompts.json").read_text())
+    return {
+        "root": ROOT,
+        "generation": candidate.number,
+        "live_unit": LIVE_UNIT,
+        "arms": {
+            "baseline": f"{folder}/candidate-baseline.service",
+            "mtp": f"{folder}/candidate-mtp.service",
+        },
+        "port": settings.proof_port,
+        "api_key_file": None,
+        "min_speedup": settings.min_speedup,
+        "rounds": settings.proof_rounds,
+        "max_rounds": settings.proof_max_rounds,
+        "prompts": (suite["prompts"] if isinstance(suite, dict) else suite)[:3],
+        "tokens": settings.proof_tokens,
+        "load_timeout_s": LOAD_SECONDS,
+        "request_timeout_s": 600,
+        "warmup_tokens": 16,
+        "proof_key": candidate.manifest["proof_key"],
+        "proof_inputs": {},
+        "build_number": int(llama_cpp.number(settings)),
+        "reuse": not force,
+        "flip": True,
+    }
+
+
+def proof_spec(settings: Settings, candidate: Generation, *, force: bool) -> jobs.Spec:
+    """The proof's job. Its last words start what `current` names, whatever happened before."""
+    name = f"prove-{candidate.number}"
+    config = f"{JOBS}/{name}/prove.json"
+    python = ["/usr/bin/python3", jobs.program(), "prove"]
+    env = {"PATH": "/usr/sbin:/usr/bin:/sbin:/bin", "LANG": "C.UTF-8"}
+    limit = settings.proof_timeout_minutes * 60
+    return jobs.Spec(
+        name=name,
+        title=f"prove generation {candidate.number}",
+        unit="rounds",
+        stages=[jobs.Stage("measure", [*python, config], limit, env)],
+        last_words=[*python, "--finish", config],
+        files={"prove.json": json.dumps(_proof_config(settings, candidate, force=force), indent=2)},
+    )
+
+
+@operation()
+def prove_generation(settings: Settings, force: bool) -> Generator[PyinfraCommand, None, None]:
+    """Prove the candidate unless it is current and proven; `force` measures in any case."""
+    known, candidate = _candidate(settings)
+    if candidate is None:
+        if state.is_executing:
+            yield failure("nothing is staged for these settings; run `llamarig up` first")
+        else:
+            yield StringCommand("true  # known once a generation is staged")
+        return
+    if known.current == candidate.number and candidate.proven and not force:
+        host.noop(f"generation {candidate.number} is current and proven")
+        _report_proof(candidate, settings)
+        return
+    job = proof_spec(settings, candidate, force=force)
+    yield from jobs.start(job)
+    if not state.is_executing:
+        return
+    passed = yield from jobs.wait(job, settings.proof_timeout_minutes * 60 + 60)
+    after: GenerationState = host.get_fact(Generations)
+    _report_proof(after.number(candidate.number), settings)
+    if not passed:
+        yield failure(_what_now(after, candidate.number))
+
+
+def _report_proof(proven: Generation | None, settings: Settings) -> None:
+    if proven is None:
+        return
+    report.record(
+        host.name,
+        generation=proven.number,
+        release=proven.manifest["release"],
+        smoke=proven.proof,
+        model={
+            "file": proven.manifest["model"]["file"],
+            "sha256": proven.manifest["model"]["sha256"],
+        },
+        port=settings.port,
+    )
+
+
+def _what_now(after: GenerationState, number: int) -> str:
+    """The second line of a failed gate: what serves, and what to do."""
+    tune = "tune draft_n_max or min_speedup, or choose another model, and run it again"
+    if after.current == number:
+        return f"generation {number} serves on as before; {tune}"
+    if after.current is not None:
+        return f"generation {after.current} serves on; the candidate stays stopped: {tune}"
+    return f"nothing serves and the candidate stays stopped: {tune}"
+
+
+@operation()
+def go_live(settings: Settings) -> Generator[PyinfraCommand, None, None]:
+    """Link, enable and start the unit of `current`; wait until it answers. Restarts nothing
+    that already runs from `current`."""
+    known: GenerationState = host.get_fact(Generations)
+    live = host.get_fact(LiveServer)
+    if known.current is None:
+        if state.is_executing:
+            yield failure("nothing is proven on this host, so nothing goes live")
+        else:
+            yield StringCommand("true  # known once a generation is proven")
+        return
+    if live.enabled and live.active == "active" and live.generation == known.current:
+        host.noop(f"generation {known.current} is live")
+    else:
+        wants = f"/etc/systemd/system/multi-user.target.wants/{LIVE_UNIT}"
+        yield StringCommand(
+            f"ln -sfn {CURRENT}/{LIVE_UNIT} {UNIT_LINK} && "
+            f"install -d /etc/systemd/system/multi-user.target.wants && "
+            f"ln -sfn {UNIT_LINK} {wants} && systemctl daemon-reload"
+        )
+        verb = "start" if live.generation in (known.current, None) else "restart"
+        yield StringCommand(f"systemctl {verb} {LIVE_UNIT}")
+    if state.is_executing:
+        yield from _answers(settings)
+
+
+def _answers(settings: Settings) -> Generator[PyinfraCommand, None, None]:
+    """Fail unless /health of our own unit says ok within `LOAD_SECONDS`."""
+    address = "127.0.0.1" if settings.bind == "0.0.0.0" else settings.bind
+    check = (
+        f"systemctl is-active {LIVE_UNIT}; "
+        f"curl -s -m 5 -o /dev/null -w '%{{http_code}}' http://{address}:{settings.port}/health"
+    )
+    deadline = time.monotonic() + LOAD_SECONDS
+    while time.monotonic() < deadline:
+        try:
+            _, lines = connection.run(host, check)
+        except ConnectionError as error:
+            yield failure(f"the connection was lost while the server loaded ({error})")
+            return
+        if lines[-1:] == ["200"] and lines[0] == "active":
+            return
+        if lines and lines[0] in ("failed", "inactive"):
+            yield failure(f"{LIVE_UNIT} does not run; journalctl -u {LIVE_UNIT} says why")
+            return
+        gevent.sleep(0.5)
+    yield failure(f"{LIVE_UNIT} did not answer within {LOAD_SECONDS} s")

@@ -1,0 +1,66 @@
+"""How operations become root on a host.
+
+pyinfra reads `_sudo` from a host's data, so each host gets what it needs: nothing for a root
+login, sudo otherwise, with a password where sudo asks. The password is asked for once per run.
+"""
+
+from __future__ import annotations
+
+import sys
+from getpass import getpass
+from pathlib import Path
+
+from gevent.lock import BoundedSemaphore
+from llamarig.tasks.facts.privilege import Privilege
+from pyinfra.api.host import Host
+
+from llamarig import connection
+
+_asking = BoundedSemaphore(1)
+_asked: list[str] = []
+
+
+def arrange(host: Host, password_file: str | None) -> str | None:
+    """Set the host up for root; returns the one line that says why it can't be."""
+    privilege = host.get_fact(Privilege, _sudo=False)
+    if privilege is None:
+        return "the host does not answer commands"
+    if privilege.root:
+        host.data._sudo = False
+        return None
+    if privilege.sudo == "missing":
+        return f"sudo: not installed, and {privilege.user} is not root; log in as root once"
+    host.data._sudo = True
+    if privilege.sudo == "works":
+        return None
+    try:
+        password = _password(password_file)
+    except OSError as error:
+        return f"sudo_password_file: {password_file}: {error.strerror}"
+    if password is None:
+        return (
+            f"sudo asks {privilege.user} for a password and there is no terminal to ask at; "
+            "set sudo_password_file, or let sudo work without one"
+        )
+    return _try(host, password, privilege.user)
+
+
+def _try(host: Host, password: str, user: str) -> str | None:
+    try:
+        connection.lend_sudo_password(host, password)
+        works, _ = connection.run(host, "true", sudo=True)
+    except (*connection.LOST, ConnectionError) as error:
+        return f"sudo: {error}"
+    if works:
+        return None
+    return f"sudo: the password of {user} is wrong, or {user} may not use sudo"
+
+
+def _password(path: str | None) -> str | None:
+    """From the file, else asked at the terminal once for all hosts of this run."""
+    if path is not None:
+        return Path(path).expanduser().read_text().rstrip("\n")
+    with _asking:
+        if not _asked and sys.stdin.isatty():
+            _asked.append(getpass("sudo password: "))
+    return _asked[0] if _asked else None
