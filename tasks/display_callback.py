@@ -43,10 +43,15 @@ def _title(state: State, op_hash: str) -> str:
 
 
 def register(state: State) -> None:
-    """Show a run our way; called for every host, done once."""
+    """Show and report a run our way; called for every host, done once."""
     if any(isinstance(handler, Display) for handler in state.callback_handlers):
         return
     state.add_callback_handler(Display())
+    hosts = [each for each in state.inventory if state.is_host_in_limit(each)]
+    report.begin([each.name for each in hosts])
+    for each in hosts:
+        if each in state.failed_hosts:
+            report.problem(each.name, "could not connect")
     # pyinfra announces every operation and every "No changes"; ours says what changed.
     logger.setLevel(logging.WARNING)
     for handler in logging.getLogger("pyinfra").handlers:

@@ -10,7 +10,7 @@ from llamarig.tasks.operations import host_lock, refusal
 from llamarig.tasks.step import refuse, refused, step
 from pyinfra.context import host, state
 
-from llamarig import connection, report
+from llamarig import connection
 from llamarig.paths import LIVE_UNIT
 from llamarig.settings import Settings
 
@@ -21,7 +21,6 @@ GIB = 2**30
 def check() -> None:
     """Settings, connection, privileges, machine, disk, port; then the host's lock."""
     display_callback.register(state)
-    report.begin([each.name for each in state.inventory])
     settings = site.settings()
     connection.harden(host)
     become_root(settings)

@@ -215,6 +215,8 @@ def go_live(settings: Settings) -> Generator[PyinfraCommand, None, None]:
         verb = "start" if live.generation in (known.current, None) else "restart"
         yield StringCommand(f"systemctl {verb} {LIVE_UNIT}")
     if state.is_executing:
+        address = host.data.get("ssh_hostname") or host.name
+        report.record(host.name, url=f"http://{address}:{settings.port}")
         yield from _answers(settings)
 
 

@@ -1,0 +1,51 @@
+# Everything here works on a fresh Debian or Ubuntu machine with Python 3.11+, git and make.
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+# Made hosts need root; the cache stays that of the user who asked.
+SUDO := $(if $(filter 0,$(shell id -u)),,sudo LLAMARIG_CACHE=$(HOME)/.cache/llamarig)
+
+.PHONY: help setup rehearsal test test-unit test-lab lint types clean
+
+help:
+	@echo "make rehearsal   a made host, deployed to and proven, left serving"
+	@echo "make test        everything CI runs"
+	@echo "make test-unit   what needs no root"
+	@echo "make test-lab    the whole fault matrix"
+
+setup: $(VENV)/.ready
+
+# Debian splits venv from python3; it is the one package that pip can't bring.
+$(VENV)/.ready: pyproject.toml constraints.txt
+	@$(PYTHON) -c 'import ensurepip' 2>/dev/null || \
+	    { echo "python3-venv is missing, installing it"; \
+	      $(SUDO) apt-get update -q && $(SUDO) apt-get install -y -q python3-venv; }
+	$(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[dev]'
+	@touch $@
+
+rehearsal: setup
+	$(SUDO) $(BIN)/llamarig rehearse --yes
+
+lint: setup
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+
+# mypy does not know of setuptools' package-dir, so it is shown the packages as they are imported.
+types: setup
+	@rm -rf build/types && mkdir -p build/types/llamarig
+	@ln -s $(CURDIR)/llamarig/* build/types/llamarig/
+	@ln -s $(CURDIR)/tasks $(CURDIR)/templates build/types/llamarig/
+	cd build/types && $(CURDIR)/$(BIN)/mypy --config-file $(CURDIR)/pyproject.toml -p llamarig
+
+test-unit: setup
+	$(BIN)/pytest -m "not lab"
+
+test: lint types
+	$(SUDO) $(BIN)/pytest -m "not fault"
+
+test-lab: setup
+	$(SUDO) $(BIN)/pytest -m lab
+
+clean:
+	rm -rf $(VENV) build *.egg-info

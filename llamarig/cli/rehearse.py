@@ -1,0 +1,64 @@
+"""rehearse: a made host, deployed to and proven by the same code as a real one."""
+
+from __future__ import annotations
+
+import sys
+from importlib.resources import files as package_files
+from pathlib import Path
+
+import click
+
+from llamarig.cli import deploy, runner, table
+from llamarig.rehearsal.lab import Lab
+
+INVENTORY = "from llamarig.rehearsal.inventory import hosts as _hosts\n\nhosts = _hosts()\n"
+
+
+@click.command()
+@click.option("--hosts", "count", type=click.IntRange(1, 8), default=1, help="How many hosts.")
+@click.option("--yes", is_flag=True, help="Install missing programs without asking.")
+@click.option("--json", "json_path", type=click.Path(path_type=Path), help="Write the run report.")
+def rehearse(count: int, yes: bool, json_path: Path | None) -> None:
+    """Make hosts on this machine, deploy to them, prove MTP on the CPU, leave them serving."""
+
+    def agreed(question: str) -> bool:
+        return yes or (sys.stdin.isatty() and click.confirm(question, err=True))
+
+    lab = Lab(say=lambda line: click.echo(line, err=True))
+    lab.up(count, services=True, agreed=agreed)
+    result = runner.run(inventory(lab), runner.DEPLOY)
+    deploy.finish(result, json_path)
+    table.show(result.hosts)
+    if not deploy.proven(result):
+        click.echo("llamarig: the proof did not pass; the lines above say why", err=True)
+        sys.exit(1)
+    _what_next(result)
+
+
+def inventory(lab: Lab) -> Path:
+    """The checkout's own inventory, or, for an installed llamarig, a site in the lab's folder."""
+    here = Path.cwd() / "inventory" / "rehearsal.py"
+    if here.is_file() and (Path.cwd() / runner.DEPLOY).is_file():
+        return here
+    site = lab.folder / "site"
+    site.mkdir(parents=True, exist_ok=True)
+    story = package_files("llamarig.site").joinpath("deploy.py.txt").read_text()
+    (site / runner.DEPLOY).write_text(story)
+    (site / "inventory.py").write_text(INVENTORY)
+    return site / "inventory.py"
+
+
+def _what_next(result: runner.Result) -> None:
+    name, entry = sorted(result.hosts.items())[0]
+    url = entry["url"]
+    body = '{"messages":[{"role":"user","content":"Count to ten."}],"max_tokens":32}'
+    print(f"\n{name} serves at {url}; it is a small model that counts. Ask it:")
+    print(f"  curl -s {url}/v1/chat/completions -H 'Content-Type: application/json' -d '{body}'")
+    print(f"Log in:             llamarig lab ssh {name}")
+    print(f"Change nothing:     llamarig up {_shown(result)}")
+    print("Throw it all away:  llamarig lab down")
+
+
+def _shown(result: runner.Result) -> str:
+    here = Path.cwd() / "inventory" / "rehearsal.py"
+    return "inventory/rehearsal.py" if here.is_file() else "SITE/inventory.py"

@@ -1,0 +1,106 @@
+"""pyinfra as a child process: its argv, its life and what it left in the report."""
+
+from __future__ import annotations
+
+import contextlib
+import ctypes
+import json
+import os
+import signal
+import subprocess
+import sys
+import tempfile
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from llamarig import report, settings
+from llamarig.cli.inventory import group_data_folders, load, site_of
+from llamarig.errors import UserError
+
+PR_SET_PDEATHSIG = 1
+DEPLOY = "deploy.py"
+
+
+@dataclass(frozen=True)
+class Result:
+    """hosts: the report's part per host; code: pyinfra's exit status, which proves nothing.
+
+    plan: pyinfra's operations with the hosts that each would change (only of a dry run).
+    """
+
+    hosts: dict[str, dict[str, Any]]
+    code: int
+    plan: list[dict[str, Any]]
+    interrupted: bool = False
+
+
+def check(inventory: Path) -> Path:
+    """The site folder, after everything that can be known without reaching a host.
+
+    Raises:
+        UserError: the inventory can't be read, a setting is wrong (all of them are named), or
+            there is no deploy.py.
+    """
+    hosts = load(inventory)
+    _, faults = settings.read({name: each.data for name, each in hosts.items()})
+    if faults:
+        lines = "\n".join(fault.line() for fault in faults)
+        raise UserError(f"{inventory}: nothing was changed\n{lines}")
+    site = site_of(inventory)
+    if not (site / DEPLOY).is_file():
+        raise UserError(
+            f"{inventory}: no {DEPLOY} beside it or one folder up; `llamarig init DIR` makes a site"
+        )
+    return site
+
+
+def argv(inventory: Path, what: str, *, dry: bool, limit: tuple[str, ...] = ()) -> list[str]:
+    """pyinfra's command line. `--json` keeps its own tables off the terminal."""
+    command = [sys.executable, "-m", "pyinfra", str(inventory), what, "--json"]
+    command.append("--dry" if dry else "--yes")
+    for folder in group_data_folders(inventory):
+        command += ["--group-data", str(folder)]
+    for pattern in limit:
+        command += ["--limit", pattern]
+    return command
+
+
+def _die_with_parent() -> None:
+    ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGTERM)
+
+
+def run(inventory: Path, what: str, *, dry: bool = False, limit: tuple[str, ...] = ()) -> Result:
+    """Run a deploy against an inventory; the child owns the terminal and dies with us."""
+    site = check(inventory)
+    inventory = inventory.absolute()
+    command = argv(inventory, what, dry=dry, limit=limit)
+    with tempfile.TemporaryDirectory(prefix="llamarig-") as folder:
+        path = Path(folder) / "report.json"
+        environment = {**os.environ, report.VARIABLE: str(path), "PYINFRA_PROGRESS": "off"}
+        child = subprocess.Popen(
+            command,
+            cwd=site,
+            env=environment,
+            stdout=subprocess.PIPE,
+            preexec_fn=_die_with_parent,
+        )
+        interrupted = False
+        try:
+            output, _ = child.communicate()
+        except KeyboardInterrupt:
+            interrupted = True
+            with contextlib.suppress(subprocess.TimeoutExpired):
+                child.wait(timeout=15)
+            child.kill()
+            output, _ = child.communicate()
+        hosts = json.loads(path.read_text())["hosts"] if path.exists() else {}
+    return Result(hosts, child.returncode, _plan(output), interrupted)
+
+
+def _plan(output: bytes) -> list[dict[str, Any]]:
+    """pyinfra's JSON names the operations; there is none when no host was left."""
+    try:
+        return list(json.loads(output)["plan"])
+    except (ValueError, KeyError):
+        return []

@@ -1,0 +1,61 @@
+"""The table that a run ends with."""
+
+from __future__ import annotations
+
+import sys
+from typing import Any
+
+from rich.console import Console
+from rich.table import Table
+
+COLUMNS = (
+    "host", "release", "model", "baseline t/s", "MTP t/s", "speedup", "acceptance", "verdict",
+)  # fmt: skip
+
+
+def row(name: str, entry: dict[str, Any]) -> list[str]:
+    """A host's cells; a dash where nothing was measured."""
+    proof = entry.get("smoke") or {}
+    interval = proof.get("interval")
+    speedup = "-"
+    if proof.get("speedup") is not None:
+        speedup = f"{proof['speedup']:.2f}x"
+        if interval:
+            speedup += f" [{interval[0]:.2f}, {interval[1]:.2f}]"
+    return [
+        name,
+        str(entry.get("release") or "-"),
+        str((entry.get("model") or {}).get("file") or "-"),
+        _number(proof.get("baseline_tps"), ".1f"),
+        _number(proof.get("mtp_tps"), ".1f"),
+        speedup,
+        _number(proof.get("acceptance"), ".0%"),
+        verdict(entry),
+    ]
+
+
+def verdict(entry: dict[str, Any]) -> str:
+    """`pass` only where the proof passed and no operation failed."""
+    if entry.get("failed") or entry.get("problems"):
+        return "FAILED"
+    return str((entry.get("smoke") or {}).get("verdict") or "-")
+
+
+def _number(value: float | None, form: str) -> str:
+    return "-" if value is None else format(value, form)
+
+
+def show(hosts: dict[str, dict[str, Any]]) -> None:
+    """Print the table on stdout: drawn on a terminal, columns of plain text elsewhere."""
+    rows = [row(name, entry) for name, entry in sorted(hosts.items())]
+    if sys.stdout.isatty():
+        table = Table(*COLUMNS)
+        for each in rows:
+            table.add_row(*each)
+        Console().print(table)
+        return
+    widths = [max(len(line[i]) for line in [list(COLUMNS), *rows]) for i in range(len(COLUMNS))]
+    for line in [list(COLUMNS), *rows]:
+        print(
+            "  ".join(cell.ljust(width) for cell, width in zip(line, widths, strict=True)).rstrip()
+        )

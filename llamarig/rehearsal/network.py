@@ -1,0 +1,207 @@
+"""A lab's network: this machine is the controller and the gateway, a bridge is the switch.
+
+    machine  lr-<lab> 10.77.N.1  --veth--  [llamarig-<lab>-sw: br0]  --veth--  [host: eth0]
+
+The bridge and the hosts live in network namespaces of their own. The machine itself sees one
+interface and one nft table of ours; no rule of anybody else is touched.
+"""
+
+from __future__ import annotations
+
+import ipaddress
+import json
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+from typing import Any
+
+from llamarig.errors import UserError
+from llamarig.rehearsal.shell import run
+
+NETNS = Path("/run/netns")
+FIRST_HOST = 10
+POOL = ipaddress.ip_network("10.77.0.0/16")
+IPv4 = ipaddress.IPv4Network
+
+
+def interface(lab: str) -> str:
+    """The machine's interface into the lab: at most fifteen characters."""
+    return f"lr-{lab}"
+
+
+def switch(lab: str) -> str:
+    return f"llamarig-{lab}-sw"
+
+
+def namespace(lab: str, host: str) -> str:
+    return f"llamarig-{lab}-{host}"
+
+
+def table(lab: str) -> str:
+    return f"llamarig_{lab}"
+
+
+def choose_subnet(taken: Iterable[str]) -> str:
+    """The first /24 of ours that overlaps nothing the machine routes or another lab has."""
+    networks = [ipaddress.ip_network(network, strict=False) for network in taken]
+    used = [network for network in networks if isinstance(network, IPv4)]
+    for candidate in POOL.subnets(new_prefix=24):
+        if not any(candidate.overlaps(network) for network in used):
+            return str(candidate)
+    raise UserError(f"every /24 of {POOL} is in use on this machine")
+
+
+def address(subnet: str, number: int) -> str:
+    """Address of host `number`, counted from 1; number 0 is the gateway."""
+    network = ipaddress.ip_network(subnet)
+    return str(network[1] if number == 0 else network[FIRST_HOST + number])
+
+
+def taken_subnets() -> list[str]:
+    """What the machine has addresses in or routes to, the default route aside."""
+    found: list[str] = []
+    for link in _ip_json("address"):
+        for info in link.get("addr_info", []):
+            if info.get("family") == "inet":
+                found.append(f"{info['local']}/{info['prefixlen']}")
+    for route in _ip_json("route", "show", "table", "all"):
+        destination = str(route.get("dst", "default"))
+        if destination != "default" and ":" not in destination:
+            found.append(destination)
+    return found
+
+
+def _ip_json(*arguments: str) -> list[dict[str, Any]]:
+    text = run("ip", "-j", "-4", *arguments).stdout.strip()
+    parsed: list[dict[str, Any]] = json.loads(text) if text else []
+    return parsed
+
+
+def up(lab: str, subnet: str) -> None:
+    """Make switch, gateway interface and masquerading; what is whole already is kept."""
+    if not is_up(lab, subnet):
+        down(lab)
+        name, port = switch(lab), interface(lab)
+        run("ip", "netns", "add", name)
+        run("ip", "-n", name, "link", "set", "lo", "up")
+        run("ip", "-n", name, "link", "add", "br0", "type", "bridge",
+            "stp_state", "0", "forward_delay", "0", "mcast_snooping", "0")  # fmt: skip
+        run("ip", "-n", name, "link", "set", "br0", "up")
+        run("ip", "link", "add", port, "type", "veth", "peer", "name", "uplink", "netns", name)
+        run("ip", "-n", name, "link", "set", "uplink", "master", "br0", "up")
+        gateway = address(subnet, 0)
+        run("ip", "address", "add", f"{gateway}/24", "dev", port)
+        run("ip", "link", "set", port, "up")
+    _masquerade(lab, subnet)
+
+
+def is_up(lab: str, subnet: str) -> bool:
+    if not (NETNS / switch(lab)).exists():
+        return False
+    shown = run("ip", "-4", "address", "show", "dev", interface(lab), "up", check=False)
+    ports = run("ip", "-n", switch(lab), "link", "show", "uplink", check=False)
+    return f" {address(subnet, 0)}/24 " in shown.stdout and "master br0" in ports.stdout
+
+
+def _masquerade(lab: str, subnet: str) -> None:
+    # Declared, emptied and filled in one transaction: running it twice changes nothing.
+    run(
+        "nft",
+        "-f",
+        "-",
+        given=f"""
+table ip {table(lab)} {{ }}
+delete table ip {table(lab)}
+table ip {table(lab)} {{
+  chain out {{
+    type nat hook postrouting priority srcnat;
+    ip saddr {subnet} ip daddr != {subnet} masquerade
+  }}
+}}
+""",
+    )
+
+
+def down(lab: str) -> None:
+    """Remove the switch, the interface and the table, as far as they exist."""
+    for path in namespaces(lab):
+        remove_namespace(path)
+    run("ip", "link", "delete", interface(lab), check=False)
+    run("nft", "delete", "table", "ip", table(lab), check=False)
+
+
+def namespaces(lab: str) -> list[str]:
+    """The names of the lab's network namespaces that exist."""
+    return sorted(path.name for path in NETNS.glob(f"llamarig-{lab}-*"))
+
+
+def remove_namespace(name: str) -> None:
+    if (NETNS / name).exists() and run("ip", "netns", "delete", name, check=False).returncode:
+        # A crash between making the file and mounting the namespace on it leaves a plain file.
+        (NETNS / name).unlink(missing_ok=True)
+
+
+def attach(lab: str, host: str, number: int, subnet: str) -> None:
+    """A namespace for a host with eth0 in it, plugged into the switch."""
+    detach(lab, host)
+    name = namespace(lab, host)
+    run("ip", "netns", "add", name)
+    run("ip", "-n", name, "link", "set", "lo", "up")
+    run("ip", "-n", switch(lab), "link", "add", host, "type", "veth",
+        "peer", "name", "eth0", "netns", name)  # fmt: skip
+    third = ipaddress.ip_network(subnet)[0].packed[2]
+    hardware = f"02:77:00:00:{third:02x}:{number:02x}"
+    run("ip", "-n", name, "link", "set", "eth0", "address", hardware, "up")
+    run("ip", "-n", name, "address", "add", f"{address(subnet, number)}/24", "dev", "eth0")
+    run("ip", "-n", name, "route", "add", "default", "via", address(subnet, 0))
+    plug(lab, host, True)
+
+
+def detach(lab: str, host: str) -> None:
+    run("ip", "-n", switch(lab), "link", "delete", host, check=False)
+    remove_namespace(namespace(lab, host))
+
+
+def plug(lab: str, host: str, connected: bool) -> None:
+    """Set a switch port up or down."""
+    run("ip", "-n", switch(lab), "link", "set", host, "master", "br0",
+        "up" if connected else "down")  # fmt: skip
+
+
+def plugged(lab: str, host: str) -> bool:
+    shown = run("ip", "-j", "-n", switch(lab), "link", "show", host, check=False).stdout.strip()
+    return bool(shown) and "UP" in json.loads(shown)[0]["flags"]
+
+
+def dropping(ruleset: Iterable[dict[str, Any]]) -> Iterator[tuple[str, str]]:
+    """(hook, table) of chains that drop what no rule of theirs accepts."""
+    for entry in ruleset:
+        chain = entry.get("chain", {})
+        ours = str(chain.get("table", "")).startswith("llamarig_")
+        relevant = chain.get("family") in ("ip", "inet") and chain.get("hook") in (
+            "forward",
+            "input",
+        )
+        if relevant and chain.get("policy") == "drop" and not ours:
+            yield str(chain["hook"]), f"{chain['family']} {chain['table']}"
+
+
+def obstacles(lab: str, subnet: str) -> list[str]:
+    """What the machine's own firewall will keep from the lab; we do not change it."""
+    shown = run("nft", "-j", "list", "ruleset", check=False)
+    ruleset = json.loads(shown.stdout)["nftables"] if shown.returncode == 0 else []
+    said: list[str] = []
+    for hook, where in dropping(ruleset):
+        if hook == "forward":
+            rules = f"iptables -I FORWARD -s {subnet} -j ACCEPT; iptables -I FORWARD -d {subnet}"
+            said.append(
+                f"this machine's firewall (table {where}) drops forwarded packets unless a rule "
+                f"of its own accepts them: hosts may not reach package registries. To let them: "
+                f"{rules} -j ACCEPT"
+            )
+        else:
+            said.append(
+                f"this machine's firewall (table {where}) drops incoming packets unless a rule of "
+                f"its own accepts them: hosts may not reach the stand-in hub. To let them: "
+                f"iptables -I INPUT -i {interface(lab)} -j ACCEPT"
+            )
+    return said

@@ -1,0 +1,63 @@
+"""Plans on pyinfra's @fake hosts: the real deploy.py, the real pyinfra, canned answers."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+REPO = Path(__file__).resolve().parents[2]
+
+# What a fresh Debian workstation answers; keys are parts of the commands that ask.
+FRESH: dict[str, object] = {
+    "echo missing": ["root", "0", "works"],
+    "VERSION_CODENAME": ["debian", "12", "bookworm", "x86_64", "systemd", "8"],
+    "place()": ["8:1 ext4 /data", "99999999999", "sda ", "259:2 ext4 /", "9999999999", "nvme0n1 "],
+    "generations": ["-", "[]"],
+}
+
+
+@dataclass(frozen=True)
+class Plan:
+    """operations: name -> hosts that it would change; report: llamarig's own."""
+
+    operations: dict[str, list[str]]
+    report: dict[str, Any]
+    output: str
+    code: int
+
+
+@pytest.fixture
+def plan(tmp_path: Path) -> Callable[[dict[str, dict[str, object]]], Plan]:
+    """Plan the real deploy.py for hosts given as name -> data (answers under `answers`)."""
+
+    def run(hosts: dict[str, dict[str, object]]) -> Plan:
+        entries = []
+        for name, data in hosts.items():
+            own = {key: value for key, value in data.items() if key != "answers"}
+            own |= {"fake_responses": {**data.get("answers", {}), **FRESH}, "fake_delay": 0}  # type: ignore[dict-item]
+            entries.append((f"@fake/{name}", {**own, "fake_delay_jitter": 0}))
+        inventory = tmp_path / "inventory.py"
+        inventory.write_text(f"hosts = {entries!r}\n")
+        report = tmp_path / "report.json"
+        done = subprocess.run(
+            [sys.executable, "-m", "pyinfra", str(inventory), str(REPO / "deploy.py"),
+             "--json", "--dry"],
+            cwd=tmp_path, capture_output=True, text=True, timeout=120, check=False,
+            env={**os.environ, "LLAMARIG_REPORT": str(report), "PYINFRA_PROGRESS": "off"},
+        )  # fmt: skip
+        operations = {}
+        if done.stdout.strip().startswith("{"):
+            for each in json.loads(done.stdout)["plan"]:
+                operations[each["name"]] = each["hosts_with_change"]
+        written = json.loads(report.read_text()) if report.exists() else {}
+        return Plan(operations, written, done.stderr, done.returncode)
+
+    return run

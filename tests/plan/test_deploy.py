@@ -1,0 +1,52 @@
+"""What deploy.py would do to hosts, without any host."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from .conftest import Plan
+
+Planner = Callable[[dict[str, dict[str, object]]], Plan]
+CPU: dict[str, object] = {"backend": "cpu", "llama_cpp_commit": "a" * 40, "model_sha256": "b" * 64}
+
+
+def test_a_fresh_host_gets_the_whole_story_in_order(plan: Planner) -> None:
+    found = plan({"gpu01": CPU})
+    assert found.code == 0, found.output
+    changing = [name.split(" | ")[0] for name, hosts in found.operations.items() if hosts]
+    steps = list(dict.fromkeys(changing))
+    assert steps == ["Model", "Toolchain", "llama.cpp", "Server", "Proof", "Switch"]
+
+
+def test_one_sick_host_is_refused_and_the_other_is_not(plan: Planner) -> None:
+    answers = {"VERSION_CODENAME": ["fedora", "43", "", "x86_64", "systemd", "8"]}
+    found = plan({"gpu01": CPU, "gpu02": {**CPU, "answers": answers}})
+    refusal = "distribution: fedora found, Debian or Ubuntu needed"
+    assert found.report["hosts"]["@fake/gpu02"]["problems"] == [refusal]
+    assert found.report["hosts"]["@fake/gpu01"]["problems"] == []
+    builds = [hosts for name, hosts in found.operations.items() if "Build the release" in name]
+    assert builds == [["@fake/gpu01"]]
+
+
+def test_all_bad_settings_of_all_hosts_are_named_before_anything(plan: Planner) -> None:
+    found = plan({"gpu01": {**CPU, "port": 99999}, "gpu02": {**CPU, "contxt": 1}})
+    assert found.code != 0
+    assert "port: found 99999" in found.output
+    assert "contxt: unknown key" in found.output
+    assert "Traceback" not in found.output
+    assert not any(found.operations.values())
+
+
+def test_the_system_disk_is_refused_unless_allowed(plan: Planner) -> None:
+    same = {"place()": ["259:2 ext4 /", "99999999999", "nvme0n1 "] * 2}
+    (problem,) = plan({"gpu01": {**CPU, "answers": same}}).report["hosts"]["@fake/gpu01"]["problems"]
+    assert "hf_home: /data/huggingface lies on the system disk" in problem
+    allowed = plan({"gpu01": {**CPU, "answers": same, "allow_system_disk": True}})
+    assert allowed.report["hosts"]["@fake/gpu01"]["problems"] == []
+
+
+def test_an_occupied_port_is_named_with_its_owner(plan: Planner) -> None:
+    line = 'nginx.service\tLISTEN 0 511 *:8080 *:* users:(("nginx",pid=77,fd=6))'
+    found = plan({"gpu01": {**CPU, "answers": {"ss -Hltnp": [line]}}})
+    (problem,) = found.report["hosts"]["@fake/gpu01"]["problems"]
+    assert "8080 is taken by nginx (pid 77)" in problem

@@ -1,0 +1,119 @@
+"""Facts read what commands print; odd output is a FactProcessError and never anything else."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+from pyinfra.api.exceptions import FactProcessError
+
+from llamarig.tasks.facts.disk import Disk
+from llamarig.tasks.facts.generation import Generations
+from llamarig.tasks.facts.job import Job
+from llamarig.tasks.facts.live_server import LiveServer
+from llamarig.tasks.facts.machine import Machine
+from llamarig.tasks.facts.port import Listener
+from llamarig.tasks.facts.program import Program
+from llamarig.tasks.facts.remote_tag import RemoteTag
+
+ROOT = ["259:2 ext4 /", "1000", "nvme0n1 "]
+
+
+def test_a_data_disk_is_another_disk() -> None:
+    state = Disk().process(["8:1 ext4 /data", "5000", "sda ", *ROOT])
+    assert not state.on_system_disk
+    assert state.path.free == 5000
+
+
+def test_another_partition_of_the_system_disk_is_the_system_disk() -> None:
+    assert Disk().process(["259:3 ext4 /home", "5000", "nvme0n1 ", *ROOT]).on_system_disk
+    assert Disk().process(ROOT + ROOT).on_system_disk
+
+
+def test_a_network_file_system_has_no_disk() -> None:
+    assert not Disk().process(["0:52 nfs4 /nas", "5000", "", *ROOT]).on_system_disk
+
+
+@pytest.mark.parametrize("output", [[], ["x"], ["a b", "1", "", *ROOT]])
+def test_disk_refuses_nonsense(output: list[str]) -> None:
+    with pytest.raises(FactProcessError):
+        Disk().process(output)
+
+
+def test_machine() -> None:
+    machine = Machine().process(["debian", "12", "bookworm", "x86_64", "systemd", "8"])
+    assert (machine.distribution, machine.cores) == ("debian", 8)
+    with pytest.raises(FactProcessError):
+        Machine().process(["debian"])
+
+
+def test_listener_names_program_and_unit() -> None:
+    line = 'LISTEN 0 511 0.0.0.0:8080 0.0.0.0:* users:(("nginx",pid=77,fd=6))'
+    (found,) = Listener().process([f"nginx.service\t{line}"])
+    assert (found.program, found.pid, found.unit) == ("nginx", 77, "nginx.service")
+    (hidden,) = Listener().process(["\tLISTEN 0 511 0.0.0.0:8080 0.0.0.0:*"])
+    assert hidden.pid == 0
+
+
+def status(state: str) -> str:
+    return json.dumps({"state": state, "stage": "compile", "done": 12, "total": 224})
+
+
+@pytest.mark.parametrize(
+    ("output", "state"),
+    [
+        (["inactive"], "absent"),
+        (["active"], "running"),
+        (["active", status("running")], "running"),
+        (["inactive", status("running")], "died"),
+        (["inactive", status("failed")], "failed"),
+        (["failed", status("succeeded")], "succeeded"),
+    ],
+)
+def test_job_is_judged_by_its_file_and_its_unit(output: list[str], state: str) -> None:
+    assert Job().process(output).state == state
+
+
+def test_generations_know_the_live_and_the_proven() -> None:
+    found = [
+        {"number": 1, "manifest": {"digest": "a"}, "proof": {"verdict": "pass"}},
+        {"number": 2, "manifest": {"digest": "b"}, "proof": None},
+        {"number": 3, "manifest": None, "proof": None},
+    ]
+    state = Generations().process(["1", json.dumps(found)])
+    assert state.live
+    assert state.live.proven
+    assert state.next_number == 3
+    candidate = state.candidate("b")
+    assert candidate
+    assert not candidate.proven
+    assert Generations().process(["-", "[]"]).live is None
+    with pytest.raises(FactProcessError):
+        Generations().process(["x", "[]"])
+
+
+def test_live_server_names_its_generation_from_what_runs() -> None:
+    state = LiveServer().process(
+        [
+            "ActiveState=active",
+            "MainPID=12",
+            "NRestarts=1",
+            "ActiveEnterTimestamp=Mon",
+            "Enabled=yes",
+            "Command=/opt/llamarig/generations/7/release/bin/llama-server -m x",
+        ]
+    )
+    assert (state.generation, state.enabled, state.restarts) == (7, True, 1)
+
+
+def test_program_version_and_shim() -> None:
+    assert Program().process(["0", "cmake version 3.25.1"]).version == (3, 25, 1)
+    shim = Program().process(["126", "No version is set for command cmake"])
+    assert (shim.runs, shim.version) == (False, ())
+
+
+def test_remote_tag_takes_the_peeled_commit() -> None:
+    lines = [f"{'a' * 40}\trefs/tags/b1", f"{'b' * 40}\trefs/tags/b1^{{}}"]
+    assert RemoteTag().process(lines) == "b" * 40
+    with pytest.raises(FactProcessError):
+        RemoteTag().process(["fatal: nothing"])
