@@ -11,7 +11,7 @@ from __future__ import annotations
 import shlex
 import socket
 from contextlib import suppress
-from typing import IO, Any
+from typing import Any
 
 import gevent
 from paramiko import SSHException
@@ -65,7 +65,7 @@ def alive(host: Host) -> bool:
 class Held:
     """A process on the host that lives as long as this one keeps writing to it."""
 
-    def __init__(self, stdin: IO[Any], stdout: IO[Any]) -> None:
+    def __init__(self, stdin: Any, stdout: Any) -> None:
         self._stdin, self._stdout = stdin, stdout
 
     def send(self, line: str) -> None:

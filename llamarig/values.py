@@ -139,6 +139,7 @@ Commit = Annotated[
 Sha256 = Annotated[
     str, AfterValidator(_matching(r"[0-9a-f]{64}")), Allowed("64 lower-case hexadecimal digits")
 ]
+GpuIndex = Annotated[int, Ge(0), Le(63)]
 GpuId = Annotated[
     str,
     AfterValidator(_matching(r"GPU-[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")),

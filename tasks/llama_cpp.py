@@ -8,13 +8,6 @@ import shlex
 from collections.abc import Generator
 from importlib.resources import files as package_files
 
-from llamarig.tasks import site, toolchain
-from llamarig.tasks.facts.machine import Machine
-from llamarig.tasks.facts.release import Release
-from llamarig.tasks.facts.remote_tag import RemoteTag
-from llamarig.tasks.operations import jobs
-from llamarig.tasks.operations.outcome import failure
-from llamarig.tasks.step import step
 from pyinfra.api.command import PyinfraCommand, StringCommand
 from pyinfra.api.operation import operation
 from pyinfra.context import host, state
@@ -22,6 +15,13 @@ from pyinfra.context import host, state
 from llamarig import report
 from llamarig.paths import BUILD, CCACHE, RELEASES
 from llamarig.settings import Settings
+from llamarig.tasks import site, toolchain
+from llamarig.tasks.facts.machine import Machine
+from llamarig.tasks.facts.release import Release
+from llamarig.tasks.facts.remote_tag import RemoteTag
+from llamarig.tasks.operations import jobs
+from llamarig.tasks.operations.outcome import failure
+from llamarig.tasks.step import step
 
 TARGETS = ["llama-server", "llama-bench", "llama-cli"]
 SOURCE_SECONDS = 1800

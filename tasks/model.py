@@ -6,11 +6,6 @@ import hashlib
 import json
 from collections.abc import Generator
 
-from llamarig.tasks import site, toolchain
-from llamarig.tasks.facts.model_file import ModelFile, ModelRecord
-from llamarig.tasks.operations import jobs
-from llamarig.tasks.operations.outcome import failure
-from llamarig.tasks.step import step
 from pyinfra.api.command import PyinfraCommand
 from pyinfra.api.operation import operation
 from pyinfra.context import host, state
@@ -19,6 +14,11 @@ from pyinfra.operations import files
 from llamarig import report
 from llamarig.paths import HF_VENV, JOBS, MODELS
 from llamarig.settings import Settings
+from llamarig.tasks import site, toolchain
+from llamarig.tasks.facts.model_file import ModelFile, ModelRecord
+from llamarig.tasks.operations import jobs
+from llamarig.tasks.operations.outcome import failure
+from llamarig.tasks.step import step
 
 GIB = 2**30
 # The hub's client on the host, as tried (facts: 2.4.0 with hf-xet 1.8.0).

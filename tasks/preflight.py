@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
+from pyinfra.context import host, state
+
+from llamarig import connection
+from llamarig.paths import LIVE_UNIT
+from llamarig.settings import Settings
 from llamarig.tasks import display_callback, site, sudo
 from llamarig.tasks.facts.disk import Disk, DiskState
 from llamarig.tasks.facts.machine import Machine, MachineState
 from llamarig.tasks.facts.port import Listener
 from llamarig.tasks.operations import host_lock, refusal
 from llamarig.tasks.step import refuse, refused, step
-from pyinfra.context import host, state
-
-from llamarig import connection
-from llamarig.paths import LIVE_UNIT
-from llamarig.settings import Settings
 
 GIB = 2**30
 

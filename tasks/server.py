@@ -9,23 +9,27 @@ from importlib.resources import files as package_files
 from typing import Any
 
 import gevent
-from llamarig.tasks import generation, llama_cpp, model, site
-from llamarig.tasks.facts.generation import Generation, Generations, GenerationState
-from llamarig.tasks.facts.live_server import LiveServer
-from llamarig.tasks.operations import generations, jobs
-from llamarig.tasks.operations.outcome import failure
-from llamarig.tasks.step import step
 from pyinfra.api.command import PyinfraCommand, StringCommand
 from pyinfra.api.operation import operation
 from pyinfra.context import host, state
+from pyinfra.operations import files
 from pyinfra.operations import server as stock
 
 from llamarig import connection, report
-from llamarig.paths import CURRENT, GENERATIONS, JOBS, LIVE_UNIT, ROOT, UNIT_LINK
+from llamarig.paths import CURRENT, GENERATIONS, JOBS, LIVE_UNIT, ROOT, UNIT_LINK, WANTS_LINK
 from llamarig.settings import Settings
+from llamarig.tasks import generation, llama_cpp, model, site
+from llamarig.tasks.facts.generation import Generation, Generations, GenerationState
+from llamarig.tasks.facts.live_server import LiveServer
+from llamarig.tasks.facts.proof import Proof
+from llamarig.tasks.operations import generations, jobs
+from llamarig.tasks.operations.outcome import failure
+from llamarig.tasks.step import step
 
 # Seconds that a model of 17 GB may take from a data disk to the card before /health says ok.
 LOAD_SECONDS = 900
+# One prompt of each class (math, code, prose): they draft differently well.
+PROMPTS = 3
 
 
 @step("Server")
@@ -41,6 +45,9 @@ def stage() -> None:
         shell="/usr/sbin/nologin",
     )
     stage_generation(name="Stage a generation", settings=settings)
+    # The links may dangle until something is proven; from then on every boot serves `current`.
+    files.link(name="Link the unit", path=UNIT_LINK, target=f"{CURRENT}/{LIVE_UNIT}")
+    files.link(name="Start it at boot", path=WANTS_LINK, target=UNIT_LINK)
 
 
 @step("Proof")
@@ -94,10 +101,17 @@ def _candidate(settings: Settings) -> tuple[GenerationState, Generation | None]:
     return known, known.number(rendered.number) if rendered else None
 
 
+def _record_path(candidate: Generation, *, force: bool) -> str:
+    """A smoke test never overwrites the proof that the generation went live on."""
+    name = "smoke.json" if force else "proof.json"
+    return f"{GENERATIONS}/{candidate.number}/{name}"
+
+
 def _proof_config(settings: Settings, candidate: Generation, *, force: bool) -> dict[str, Any]:
     folder = f"{GENERATIONS}/{candidate.number}"
     suite = json.loads(package_files("llamarig.measure").joinpath("prompts.json").read_text())
     return {
+        "record": _record_path(candidate, force=force),
         "root": ROOT,
         "generation": candidate.number,
         "live_unit": LIVE_UNIT,
@@ -110,16 +124,17 @@ def _proof_config(settings: Settings, candidate: Generation, *, force: bool) -> 
         "min_speedup": settings.min_speedup,
         "rounds": settings.proof_rounds,
         "max_rounds": settings.proof_max_rounds,
-        "prompts": (suite["prompts"] if isinstance(suite, dict) else suite)[:3],
+        "prompts": suite["prompts"][:PROMPTS],
         "tokens": settings.proof_tokens,
         "load_timeout_s": LOAD_SECONDS,
         "request_timeout_s": 600,
+        "warmup": suite["warmup"],
         "warmup_tokens": 16,
         "proof_key": candidate.manifest["proof_key"],
         "proof_inputs": {},
         "build_number": int(llama_cpp.number(settings)),
         "reuse": not force,
-        "flip": True,
+        "flip": not force,
     }
 
 
@@ -152,7 +167,7 @@ def prove_generation(settings: Settings, force: bool) -> Generator[PyinfraComman
         return
     if known.current == candidate.number and candidate.proven and not force:
         host.noop(f"generation {candidate.number} is current and proven")
-        _report_proof(candidate, settings)
+        _report(candidate, candidate.proof, settings)
         return
     job = proof_spec(settings, candidate, force=force)
     yield from jobs.start(job)
@@ -160,23 +175,20 @@ def prove_generation(settings: Settings, force: bool) -> Generator[PyinfraComman
         return
     passed = yield from jobs.wait(job, settings.proof_timeout_minutes * 60 + 60)
     after: GenerationState = host.get_fact(Generations)
-    _report_proof(after.number(candidate.number), settings)
+    taken = host.get_fact(Proof, record=_record_path(candidate, force=force))
+    _report(candidate, taken, settings)
     if not passed:
         yield failure(_what_now(after, candidate.number))
 
 
-def _report_proof(proven: Generation | None, settings: Settings) -> None:
-    if proven is None:
-        return
+def _report(candidate: Generation, proof: dict[str, Any] | None, settings: Settings) -> None:
+    manifest = candidate.manifest
     report.record(
         host.name,
-        generation=proven.number,
-        release=proven.manifest["release"],
-        smoke=proven.proof,
-        model={
-            "file": proven.manifest["model"]["file"],
-            "sha256": proven.manifest["model"]["sha256"],
-        },
+        generation=candidate.number,
+        release=manifest["release"],
+        smoke=proof,
+        model={"file": manifest["model"]["file"], "sha256": manifest["model"]["sha256"]},
         port=settings.port,
     )
 
@@ -193,8 +205,8 @@ def _what_now(after: GenerationState, number: int) -> str:
 
 @operation()
 def go_live(settings: Settings) -> Generator[PyinfraCommand, None, None]:
-    """Link, enable and start the unit of `current`; wait until it answers. Restarts nothing
-    that already runs from `current`."""
+    """Start the unit of `current` and wait until it answers. Restarts nothing that already
+    runs from `current`."""
     known: GenerationState = host.get_fact(Generations)
     live = host.get_fact(LiveServer)
     if known.current is None:
@@ -203,15 +215,10 @@ def go_live(settings: Settings) -> Generator[PyinfraCommand, None, None]:
         else:
             yield StringCommand("true  # known once a generation is proven")
         return
-    if live.enabled and live.active == "active" and live.generation == known.current:
+    if live.active == "active" and live.generation == known.current:
         host.noop(f"generation {known.current} is live")
     else:
-        wants = f"/etc/systemd/system/multi-user.target.wants/{LIVE_UNIT}"
-        yield StringCommand(
-            f"ln -sfn {CURRENT}/{LIVE_UNIT} {UNIT_LINK} && "
-            f"install -d /etc/systemd/system/multi-user.target.wants && "
-            f"ln -sfn {UNIT_LINK} {wants} && systemctl daemon-reload"
-        )
+        yield StringCommand("systemctl daemon-reload")
         verb = "start" if live.generation in (known.current, None) else "restart"
         yield StringCommand(f"systemctl {verb} {LIVE_UNIT}")
     if state.is_executing:

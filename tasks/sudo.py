@@ -11,10 +11,10 @@ from getpass import getpass
 from pathlib import Path
 
 from gevent.lock import BoundedSemaphore
-from llamarig.tasks.facts.privilege import Privilege
 from pyinfra.api.host import Host
 
 from llamarig import connection
+from llamarig.tasks.facts.privilege import Privilege
 
 _asking = BoundedSemaphore(1)
 _asked: list[str] = []

@@ -4,10 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Generator
 
-from llamarig.tasks import site
-from llamarig.tasks.facts.program import Program
-from llamarig.tasks.operations.outcome import failure
-from llamarig.tasks.step import step
 from pyinfra.api.command import PyinfraCommand
 from pyinfra.api.operation import operation
 from pyinfra.context import host, state
@@ -15,6 +11,10 @@ from pyinfra.facts.deb import DebPackages
 from pyinfra.operations import apt
 
 from llamarig.settings import Settings
+from llamarig.tasks import site
+from llamarig.tasks.facts.program import Program
+from llamarig.tasks.operations.outcome import failure
+from llamarig.tasks.step import step
 
 PACKAGES = [
     "ca-certificates",

@@ -7,7 +7,7 @@ import hashlib
 import os
 import shlex
 import socket
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -86,11 +86,9 @@ def forget_command(entry: str, file: Path) -> str:
     return shlex.join(["ssh-keygen", "-R", entry, "-f", str(file)])
 
 
-def append(file: Path, keys: Sequence[tuple[str, paramiko.PKey]]) -> None:
+def append(file: Path, keys: Mapping[str, paramiko.PKey]) -> None:
     """Add keys by their entry names at the end of a known_hosts file; nothing there changes."""
-    lines = "".join(
-        f"{entry} {key.get_name()} {key.get_base64()}\n" for entry, key in dict(keys).items()
-    )
+    lines = "".join(f"{entry} {key.get_name()} {key.get_base64()}\n" for entry, key in keys.items())
     if not lines:
         return
     try:

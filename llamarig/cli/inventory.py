@@ -158,5 +158,7 @@ def _reason(stderr: str) -> str:
     ]
     raised = [line for line in lines if re.match(r"[A-Za-z_.]+(Error|Exception|Exit)\b", line)]
     said = [line for line in lines if line and not line.startswith("-->")]
-    words = (raised or said or ["pyinfra gave no reason"])[-1]
+    words = (raised or said or ["it ended pyinfra, which gave no reason"])[-1]
+    if "Cannot serialize" in words:
+        words = f"a value in it or in its group_data is no plain literal ({words})"
     return words + (own[-1] if own else "")

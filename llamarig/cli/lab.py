@@ -80,17 +80,17 @@ def status(name: str | None) -> None:
 
 def _condition(lab_id: str, host: str) -> str:
     if not hosts.running(lab_id, host):
-        return f"without power; llamarig lab up boots it, its disks are in {lab_id}/hosts/{host}"
+        return "without power; llamarig lab up boots it from the disks it had"
     return "running" if network.plugged(lab_id, host) else "running, network cable pulled"
 
 
-@lab.command(context_settings={"ignore_unknown_options": True})
+@lab.command(context_settings={"allow_interspersed_args": False})
 @click.argument("host")
 @click.argument("command", nargs=-1, type=click.UNPROCESSED)
-@click.option("--user", default="ops", show_default=True, help="ops, or opspw who types a password")
+@click.option("--user", default="ops", show_default=True, help="Or opspw, whose sudo asks.")
 @_name
 def ssh(host: str, command: tuple[str, ...], user: str, name: str | None) -> None:
-    """Log in to a host, or run a command there."""
+    """Log in to a host, or run a command there. Options come before HOST."""
     state = Lab(name).state
     argv = hosts.ssh_argv(state, state.host(host), user, command)
     raise SystemExit(subprocess.run(argv, check=False).returncode)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import getpass
 import re
 import subprocess
@@ -128,8 +129,9 @@ class Remote:
             channel.set_combine_stderr(True)
             channel.settimeout(COMMAND_TIMEOUT_S)
             channel.exec_command(argv)
-            channel.sendall(stdin.encode())
-            channel.shutdown_write()
+            with contextlib.suppress(OSError):  # a command may end without reading
+                channel.sendall(stdin.encode())
+                channel.shutdown_write()
             output = b""
             while len(output) < _MOST_BYTES and time.monotonic() < deadline:
                 if not (piece := channel.recv(4096)):

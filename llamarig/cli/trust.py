@@ -13,8 +13,10 @@ from typing import TypeVar
 
 import click
 import paramiko
+from rich import box
 from rich.console import Console
 from rich.table import Table
+from rich.text import Text
 
 from llamarig.cli import hostkeys
 from llamarig.cli.hostkeys import Known, UnreachableError
@@ -51,10 +53,12 @@ def trust(inventory: Path, yes: bool, sudo_password_file: Path | None) -> None:
     logging.getLogger("paramiko").setLevel(logging.CRITICAL + 1)
     site = site_of(inventory)
     hosts = load(inventory)
-    passwords = {
-        name: _password(sudo_password_file or host.data.get("sudo_password_file"))
+    named = {
+        name: sudo_password_file or host.data.get("sudo_password_file")
         for name, host in hosts.items()
     }
+    read = {file: _password(file) for file in set(named.values())}
+    passwords = {name: read[file] for name, file in named.items()}
     over_ssh = {name: host for name, host in hosts.items() if _over_ssh(host)}
     ready = [
         name for name, host in hosts.items() if name not in over_ssh and _other(host, passwords)
@@ -118,9 +122,10 @@ def _trust_keys(hosts: dict[str, HostData], site: Path, *, yes: bool) -> list[st
         click.echo(f"{each.name}: key known ({hostkeys.kind(each.key)} {fingerprint})")
     taken = _take([each for each in shown if each.known.state == "new"], yes=yes)
     for file in {each.target.known_hosts for each in taken}:
-        here = [each for each in taken if each.target.known_hosts == file]
-        hostkeys.append(file, [(each.target.entry, each.key) for each in here])
-        click.echo(f"{len(here)} key{'s' * (len(here) > 1)} added to {file}")
+        # Two hosts of the inventory may be one machine.
+        keys = {each.target.entry: each.key for each in taken if each.target.known_hosts == file}
+        hostkeys.append(file, keys)
+        click.echo(f"{len(keys)} key{'s' * (len(keys) > 1)} added to {file}")
     trusted = {each.name for each in (*known, *taken)}
     return [name for name in hosts if name in trusted]
 
@@ -150,7 +155,7 @@ def _take(new: list[Shown], *, yes: bool) -> list[Shown]:
     """Those of the new keys that the user takes."""
     if not new:
         return []
-    _print_keys(new)
+    print_keys(new)
     if yes:
         return new
     if not sys.stdin.isatty():
@@ -166,19 +171,24 @@ def _take(new: list[Shown], *, yes: bool) -> list[Shown]:
     return new if answer == "yes" else []
 
 
-def _print_keys(new: list[Shown]) -> None:
+def print_keys(new: list[Shown]) -> None:
     """The new keys: a table on a terminal, else a line each, as ssh-keygen -lf prints them."""
     if not sys.stdout.isatty():
         for each in new:
             click.echo(f"{each.name}: new key: {hostkeys.described(each.key, each.target.entry)}")
         return
-    table = Table(title="New keys; on the host: ssh-keygen -lf /etc/ssh/ssh_host_ed25519_key.pub")
+    table = Table(
+        box=box.SIMPLE,
+        title="New keys; on the host: ssh-keygen -lf /etc/ssh/ssh_host_ed25519_key.pub",
+    )
     for column in ("host", "address", "type", "fingerprint"):
         table.add_column(column, no_wrap=True)
     for each in new:
-        fingerprint = hostkeys.fingerprint(each.key)
-        table.add_row(each.name, each.target.entry, hostkeys.kind(each.key), fingerprint)
-    Console().print(table)
+        kind, fingerprint = hostkeys.kind(each.key), hostkeys.fingerprint(each.key)
+        # As Text, since rich takes a [host]:port for markup.
+        table.add_row(*map(Text, (each.name, each.target.entry, kind, fingerprint)))
+    # A narrow terminal wraps: rich would cut the fingerprints, which are to be compared.
+    Console(width=max(Console().width, 160)).print(table)
 
 
 def _log_in(host: HostData, site: Path, password: str | None) -> tuple[bool, str]:

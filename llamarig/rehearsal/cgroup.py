@@ -18,6 +18,7 @@ from llamarig.errors import UserError
 
 ROOT = Path("/sys/fs/cgroup")
 KILL_PATIENCE = 20.0
+FREEZE_PATIENCE = 10.0
 
 
 def layout(root: Path = ROOT) -> str:
@@ -92,19 +93,31 @@ def _is_zombie(process: int) -> bool:
     return stat.rsplit(")", 1)[1].split()[0] in "ZX"
 
 
-def freeze(lab: str, host: str, frozen: bool) -> None:
-    """Stop every process of a host where it stands, or let them go on."""
-    switches = [g / "cgroup.freeze" for g in groups(lab, host) if (g / "cgroup.freeze").exists()]
+def freeze(lab: str, host: str) -> None:
+    """Stop every process of a host where it stands."""
+    switches = _freezers(lab, host)
     if not switches:
         raise UserError(f"{host}: this kernel cannot freeze it; stop it first: lab kill {host}")
-    switches[0].write_text("1" if frozen else "0")
-    events = switches[0].parent / "cgroup.events"
-    deadline = time.monotonic() + 10
-    while f"frozen {int(frozen)}" not in events.read_text():
-        if time.monotonic() > deadline:
-            switches[0].write_text("0")
-            raise UserError(f"{host}: its processes did not freeze within 10 s")
-        time.sleep(0.01)
+    for switch in switches:
+        switch.write_text("1")
+        events = switch.parent / "cgroup.events"
+        deadline = time.monotonic() + FREEZE_PATIENCE
+        while "frozen 1" not in events.read_text():
+            if time.monotonic() > deadline:
+                thaw(lab, host)
+                raise UserError(f"{host}: did not freeze within {FREEZE_PATIENCE:.0f} s")
+            time.sleep(0.01)
+
+
+def thaw(lab: str, host: str) -> None:
+    """Let a frozen host go on."""
+    for switch in _freezers(lab, host):
+        switch.write_text("0")
+
+
+def _freezers(lab: str, host: str) -> list[Path]:
+    switches = [group / "cgroup.freeze" for group in groups(lab, host)]
+    return [switch for switch in switches if switch.exists()]
 
 
 def kill(lab: str, host: str | None = None) -> None:

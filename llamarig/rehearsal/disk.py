@@ -82,9 +82,21 @@ def _free_loop() -> bool:
 
 def detach(folder: Path) -> None:
     """Unmount the host's disk and let go of its loop device."""
+    thaw(folder)
     unmount(mountpoint(folder))
     for device in loops(folder):
         run("losetup", "--detach", device, check=False)
+
+
+def freeze(folder: Path) -> None:
+    """Flush the disk and let nothing change it until `thaw`."""
+    run("fsfreeze", "--freeze", str(mountpoint(folder)))
+
+
+def thaw(folder: Path) -> None:
+    """Undo `freeze`; a frozen disk that is unmounted would never let go of its loop device."""
+    if os.path.ismount(mountpoint(folder)):
+        run("fsfreeze", "--unfreeze", str(mountpoint(folder)), check=False)
 
 
 def loops(folder: Path) -> list[str]:

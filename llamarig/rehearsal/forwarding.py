@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from llamarig.errors import UserError
 from llamarig.rehearsal import network
 from llamarig.rehearsal.state import locked
 
@@ -25,7 +26,7 @@ def acquire(lab: str) -> None:
         if not before.exists():
             before.write_text(SWITCH.read_text())
         (users / lab).touch()
-        SWITCH.write_text("1\n")
+        _set("1\n")
 
 
 def release(lab: str) -> None:
@@ -39,11 +40,20 @@ def release(lab: str) -> None:
             other.unlink()
         before = FOLDER / "ip_forward.before"
         if before.exists():
-            SWITCH.write_text(before.read_text())
+            _set(before.read_text())
             before.unlink()
         if users.exists():
             users.rmdir()
             FOLDER.rmdir()
+
+
+def _set(value: str) -> None:
+    if SWITCH.read_text() == value:
+        return
+    try:
+        SWITCH.write_text(value)
+    except OSError as error:
+        raise UserError(f"{SWITCH} cannot be set to {value.strip()}: {error.strerror}") from None
 
 
 def held(lab: str) -> bool:

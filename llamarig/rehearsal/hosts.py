@@ -88,6 +88,7 @@ def boot(state: State, host: Host) -> None:
         "-M", machine_name(state.id, host.name), f"--hostname={host.name}",
         f"--network-namespace-path={network.NETNS / network.namespace(state.id, host.name)}",
         f"--bind={disk.mountpoint(place)}:/data", f"--bind={shared}:{CCACHE}",
+        "--capability=CAP_NET_ADMIN",  # of its own network, as on a machine of its own
         "--resolv-conf=off", "--timezone=off", "--link-journal=no", "--console=pipe", "--boot",
     ]  # fmt: skip
     console = place / "console.log"
@@ -161,10 +162,26 @@ def clear(lab: str, host: str) -> None:
 
 def _release(lab: str, host: str) -> None:
     place = folder(lab, host)
+    _inode_lock(place / "root").unlink(missing_ok=True)
     mounts.unmount(place / "root")
     disk.detach(place)
     for path in nspawn_traces(machine_name(lab, host)):
         path.rmdir() if path.is_dir() else path.unlink(missing_ok=True)
+
+
+def _inode_lock(root: Path) -> Path:
+    """nspawn's second lock on a host; only the mounted root tells its name."""
+    try:
+        found = root.stat()
+    except FileNotFoundError:
+        return NSPAWN_RUN / "locks" / "inode-none"
+    return NSPAWN_RUN / "locks" / f"inode-{found.st_dev}:{found.st_ino}"
+
+
+def thaw(lab: str, host: str) -> None:
+    """Let a host go on that a killed snapshot left frozen."""
+    disk.thaw(folder(lab, host))
+    cgroup.thaw(lab, host)
 
 
 def nspawn_traces(pattern: str) -> list[Path]:

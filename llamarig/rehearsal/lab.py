@@ -77,6 +77,7 @@ class Lab:
             base = rootfs.ensure(here, self.say)
             state = self._begin()
             self._clean(state)
+            self._clean_snapshots()
             network.up(self.id, state.subnet)
             forwarding.acquire(self.id)
             for obstacle in network.obstacles(self.id, state.subnet):
@@ -121,12 +122,17 @@ class Lab:
         for name in sorted(traces - {"sw"}):
             alive = hosts.running(self.id, name)
             if name in known and alive and whole:
+                hosts.thaw(self.id, name)
                 continue
             if alive or name not in known:
                 self.say(f"{name}: cleaning up what an earlier run left")
             hosts.clear(self.id, name)
             if name not in known:
                 rootfs.discard(self.folder / "hosts" / name)
+
+    def _clean_snapshots(self) -> None:
+        with locked(cache_root() / "locks" / "snapshots.lock", "a snapshot"):
+            snapshot.remove_abandoned()
 
     def _wanted(
         self, state: State, count: int, base: Path, source: str | None, data_size: str

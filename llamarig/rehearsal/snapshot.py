@@ -18,6 +18,7 @@ from llamarig.errors import UserError
 from llamarig.rehearsal import cgroup, disk, hosts, rootfs
 from llamarig.rehearsal.shell import run
 from llamarig.rehearsal.state import Host, State, cache_root, snapshot_name, write_atomically
+from llamarig.rehearsal.state import load as load_state
 
 # Whose these are, a new host makes anew.
 IDENTITY = ("etc/hostname", "etc/hosts", "etc/resolv.conf", "var/lib/systemd/random-seed",
@@ -40,7 +41,9 @@ def folder(name: str) -> Path:
 
 
 def names() -> list[str]:
-    return sorted(path.parent.name for path in (cache_root() / "snapshots").glob("*/snapshot.json"))
+    """The finished snapshots of this cache."""
+    found = (path.parent.name for path in (cache_root() / "snapshots").glob("*/snapshot.json"))
+    return sorted(name for name in found if not name.startswith("."))
 
 
 def load(name: str) -> Snapshot:
@@ -61,8 +64,10 @@ def take(state: State, host: Host, name: str, replace: bool = False) -> Path:
     target = folder(name)
     if target.exists() and not replace:
         raise UserError(f"snapshot {name} exists; take it again with --replace")
+    if target.exists():
+        refuse_if_used(name)
     making = target.with_name(f".making-{name}-{os.getpid()}")
-    _remove_abandoned(target.parent)
+    remove_abandoned()
     making.mkdir(parents=True)
     place = hosts.folder(state.id, host.name)
     try:
@@ -89,14 +94,22 @@ def take(state: State, host: Host, name: str, replace: bool = False) -> Path:
 
 def remove(name: str) -> None:
     """Remove a snapshot that no host and no other snapshot rests on."""
-    upper = f"{folder(name)}/upper"
-    table = Path("/proc/self/mountinfo").read_text()
-    resting = [other for other in names() if other != name and upper in load_layers(other)]
-    if f"{upper}:" in table or resting:
-        raise UserError(f"snapshot {name} is in use by {', '.join(resting) or 'a running host'}")
+    refuse_if_used(name)
     doomed = folder(name).with_name(f".making-{name}-old-{os.getpid()}")
     folder(name).rename(doomed)
     rootfs.discard(doomed)
+
+
+def refuse_if_used(name: str) -> None:
+    """A layer under a host or another snapshot must not change."""
+    upper = f"{folder(name)}/upper"
+    resting = [other for other in names() if other != name and upper in load_layers(other)]
+    for place in (cache_root() / "labs").glob("*"):
+        state = load_state(place)
+        users = [host.name for host in state.hosts if upper in host.layers] if state else []
+        resting += [f"host {user} of lab {place.name}" for user in users]
+    if resting:
+        raise UserError(f"snapshot {name} is in use by {', '.join(resting)}")
 
 
 def load_layers(name: str) -> list[str]:
@@ -104,8 +117,9 @@ def load_layers(name: str) -> list[str]:
     return layers
 
 
-def _remove_abandoned(parent: Path) -> None:
-    for left in parent.glob(".making-*"):
+def remove_abandoned() -> None:
+    """Remove what snapshots that were killed left half."""
+    for left in (cache_root() / "snapshots").glob(".making-*"):
         owner = left.name.rsplit("-", 1)[1]
         if not Path(f"/proc/{owner}").exists():
             rootfs.discard(left)
@@ -136,21 +150,16 @@ def _copy(source: Path, target: Path) -> None:
 def quiet(state: State, host: Host) -> Iterator[None]:
     """The host's disks do not change while this lasts."""
     place = hosts.folder(state.id, host.name)
-    alive = hosts.running(state.id, host.name)
-    if alive:
-        # Half-written things of ours on disk are fine, half-flushed caches of its programs not.
-        argv = hosts.ssh_argv(state, host, "ops", ["sudo", "sync"])
-        subprocess.run(argv, stdin=subprocess.DEVNULL, capture_output=True, timeout=60, check=False)
-        cgroup.freeze(state.id, host.name, True)
-    data = disk.mountpoint(place)
-    freezable = host.data_kind == "disk" and os.path.ismount(data)
     try:
+        if hosts.running(state.id, host.name):
+            # What its programs have written reaches the disks before they are stopped.
+            argv = hosts.ssh_argv(state, host, "ops", ["sudo", "sync"])
+            subprocess.run(argv, stdin=subprocess.DEVNULL, capture_output=True, check=False,
+                           timeout=60)  # fmt: skip
+            cgroup.freeze(state.id, host.name)
         run("sync", "--file-system", str(place))
-        if freezable:
-            run("fsfreeze", "--freeze", str(data))
+        if host.data_kind == "disk" and os.path.ismount(disk.mountpoint(place)):
+            disk.freeze(place)
         yield
     finally:
-        if freezable:
-            run("fsfreeze", "--unfreeze", str(data), check=False)
-        if alive:
-            cgroup.freeze(state.id, host.name, False)
+        hosts.thaw(state.id, host.name)

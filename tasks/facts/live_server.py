@@ -17,7 +17,6 @@ class LiveState:
     """generation: the one whose binary runs (None: nothing runs); since: systemd's own text."""
 
     active: str = "inactive"
-    enabled: bool = False
     pid: int = 0
     since: str = ""
     restarts: int = 0
@@ -35,8 +34,6 @@ class LiveServer(FactBase[LiveState]):
         return (
             f"systemctl show {LIVE_UNIT} -p ActiveState -p MainPID -p NRestarts "
             "-p ActiveEnterTimestamp; "
-            f"echo Enabled=$([ -L /etc/systemd/system/multi-user.target.wants/{LIVE_UNIT} ] "
-            "&& echo yes); "
             f"pid=$(systemctl show {LIVE_UNIT} -p MainPID --value); "
             '[ "${pid:-0}" != 0 ] && echo "Command=$(tr "\\0" " " <"/proc/$pid/cmdline")"; true'
         )
@@ -46,7 +43,6 @@ class LiveServer(FactBase[LiveState]):
         running = _GENERATION.search(values.get("Command", ""))
         return LiveState(
             active=values.get("ActiveState", "inactive"),
-            enabled=values.get("Enabled") == "yes",
             pid=int(values.get("MainPID") or 0),
             since=values.get("ActiveEnterTimestamp", ""),
             restarts=int(values.get("NRestarts") or 0),

@@ -5,10 +5,10 @@ from __future__ import annotations
 import io
 from collections.abc import Generator
 
-from llamarig.tasks.generation import Rendered
 from pyinfra.api.command import FileUploadCommand, PyinfraCommand, StringCommand
 
 from llamarig.paths import GENERATIONS, STAGING
+from llamarig.tasks.generation import Rendered
 
 
 def put(rendered: Rendered) -> Generator[PyinfraCommand, None, None]:

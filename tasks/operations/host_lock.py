@@ -15,13 +15,13 @@ import socket
 import time
 from collections.abc import Generator
 
-from llamarig.tasks.operations.outcome import failure
 from pyinfra.api.command import PyinfraCommand
 from pyinfra.api.operation import operation
 from pyinfra.context import host, state
 
 from llamarig import connection
 from llamarig.paths import LOCK
+from llamarig.tasks.operations.outcome import failure
 
 # A run that was just killed frees its lock when the host's sshd sees the closed connection.
 PATIENCE_SECONDS = 3

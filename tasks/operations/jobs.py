@@ -14,9 +14,6 @@ from collections.abc import Generator
 from dataclasses import asdict, dataclass, field
 
 import gevent
-from llamarig.onhost.bundle import build as build_bundle
-from llamarig.tasks.facts.job import Job, JobState, command, parse
-from llamarig.tasks.operations.outcome import failure
 from pyinfra.api.command import FileUploadCommand, PyinfraCommand, StringCommand
 from pyinfra.api.exceptions import FactProcessError
 from pyinfra.api.host import Host
@@ -24,7 +21,10 @@ from pyinfra.api.operation import operation
 from pyinfra.context import host, state
 
 from llamarig import connection, display
+from llamarig.onhost.bundle import build as build_bundle
 from llamarig.paths import JOBS, LIB
+from llamarig.tasks.facts.job import Job, JobState, command, parse
+from llamarig.tasks.operations.outcome import failure
 
 POLL_SECONDS = 1.0
 OUTPUT_LIMIT = 64 * 2**20

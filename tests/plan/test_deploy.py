@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import Any
 
-from .conftest import Plan
-
-Planner = Callable[[dict[str, dict[str, object]]], Plan]
+Planner = Callable[[dict[str, dict[str, object]]], Any]
 CPU: dict[str, object] = {"backend": "cpu", "llama_cpp_commit": "a" * 40, "model_sha256": "b" * 64}
 
 
@@ -39,7 +38,9 @@ def test_all_bad_settings_of_all_hosts_are_named_before_anything(plan: Planner) 
 
 def test_the_system_disk_is_refused_unless_allowed(plan: Planner) -> None:
     same = {"place()": ["259:2 ext4 /", "99999999999", "nvme0n1 "] * 2}
-    (problem,) = plan({"gpu01": {**CPU, "answers": same}}).report["hosts"]["@fake/gpu01"]["problems"]
+    (problem,) = plan({"gpu01": {**CPU, "answers": same}}).report["hosts"]["@fake/gpu01"][
+        "problems"
+    ]
     assert "hf_home: /data/huggingface lies on the system disk" in problem
     allowed = plan({"gpu01": {**CPU, "answers": same, "allow_system_disk": True}})
     assert allowed.report["hosts"]["@fake/gpu01"]["problems"] == []

@@ -40,7 +40,7 @@ def test_a_proof_is_kept_when_only_the_address_changes() -> None:
 
 
 def test_candidates_listen_on_loopback_and_never_restart() -> None:
-    files = render(bind="0.0.0.0").files  # noqa: S104
+    files = render(bind="0.0.0.0").files
     for name in ("candidate-mtp.service", "candidate-baseline.service"):
         assert "--host 127.0.0.1 --port 18080" in files[name]
         assert "Restart=no" in files[name]

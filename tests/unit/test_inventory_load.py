@@ -62,10 +62,10 @@ def test_a_site_is_not_changed_by_the_folder_it_lies_in(tmp_path: Path) -> None:
         ("inventory.py", "a = 1\nhosts = [1/0]\n", "line 2"),
         ("inventory.py", "import no_such_module\n", "No module named 'no_such_module'"),
         ("inventory.py", "hosts = []\n", "no hosts"),
-        ("inventory.py", "raise SystemExit(3)\n", ""),
+        ("inventory.py", "raise SystemExit(3)\n", "gave no reason"),
         ("group_data/all.py", "port = = 1\n", "all.py, line 1: invalid syntax"),
         ("group_data/all.py", "x = 1\nport = nowhere\n", "name 'nowhere' is not defined"),
-        ("group_data/all.py", "port = object()\n", ""),
+        ("group_data/all.py", "port = object()\n", "no plain literal"),
     ],
 )
 def test_a_mistake_is_one_line_that_names_the_file(

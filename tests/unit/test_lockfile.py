@@ -21,5 +21,5 @@ def test_first_entry_wins(tmp_path: Path) -> None:
 def test_a_broken_file_is_one_line(tmp_path: Path) -> None:
     path = tmp_path / "llamarig.lock"
     path.write_text("a: [")
-    with pytest.raises(UserError, match="llamarig.lock"):
+    with pytest.raises(UserError, match=r"llamarig\.lock"):
         Lockfile(path).get("models", "a")

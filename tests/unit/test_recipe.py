@@ -14,7 +14,7 @@ WALKTHROUGH = (
 )
 
 
-def server(host: str = "0.0.0.0", port: int = 8080) -> recipe.Server:  # noqa: S104
+def server(host: str = "0.0.0.0", port: int = 8080) -> recipe.Server:
     return recipe.Server("llama-server", "m.gguf", host, port)
 
 

@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import contextlib
+import os
 import socket
 import subprocess
 import threading
@@ -13,8 +15,8 @@ from click.testing import CliRunner, Result
 
 from llamarig.cli import hostkeys
 from llamarig.cli.hostkeys import Known
-from llamarig.cli.login import SUDO, SUDO_WITH_PASSWORD, sudo_answer
-from llamarig.cli.trust import trust
+from llamarig.cli.login import SUDO, SUDO_WITH_PASSWORD, Target, sudo_answer
+from llamarig.cli.trust import Shown, print_keys, trust
 from llamarig.errors import UserError
 
 # A key made for this test, and what `ssh-keygen -lf` prints of it.
@@ -63,23 +65,38 @@ def test_keys_are_added_at_the_end_and_nothing_there_changes(tmp_path: Path) -> 
     file = tmp_path / "new" / "known_hosts"
     key = key_of(ENTRY)
 
-    hostkeys.append(file, [])
+    hostkeys.append(file, {})
     assert not file.parent.exists()
-    hostkeys.append(file, [("gpu01", key), ("gpu01", key)])
+    hostkeys.append(file, {"gpu01": key})
     assert file.read_text() == ENTRY
     assert file.stat().st_mode & 0o777 == 0o600
 
     file.write_text("# no line end")
-    hostkeys.append(file, [("[gpu01]:22022", key)])
+    hostkeys.append(file, {"[gpu01]:22022": key})
     assert file.read_text() == f"# no line end\n[gpu01]:22022 ssh-ed25519 {BLOB}\n"
 
 
 def test_the_command_to_forget_a_host_works(tmp_path: Path) -> None:
     file = tmp_path / "known hosts"
-    hostkeys.append(file, [("[gpu01]:2222", key_of(ENTRY)), ("gpu02", key_of(ENTRY))])
+    hostkeys.append(file, {"[gpu01]:2222": key_of(ENTRY), "gpu02": key_of(ENTRY)})
     command = hostkeys.forget_command("[gpu01]:2222", file)
     subprocess.run(["sh", "-c", command], capture_output=True, check=True, timeout=10)
     assert file.read_text() == ENTRY.replace("gpu01", "gpu02")
+
+
+def test_a_narrow_terminal_shows_whole_fingerprints(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("COLUMNS", "40")
+    key = key_of(ENTRY)
+    target = Target("a-host-with-a-long-name.lan", 2222, "ops", Path("known_hosts"), None, {})
+    master, terminal = os.openpty()
+    with open(terminal, "w") as stream:
+        monkeypatch.setattr("sys.stdout", stream)
+        print_keys([Shown("gpu01", target, key, Known("new"))])
+        stream.flush()
+        shown = os.read(master, 65536).decode()
+    os.close(master)
+    assert hostkeys.fingerprint(key) in shown
+    assert target.entry in shown
 
 
 @pytest.mark.parametrize(
@@ -130,6 +147,8 @@ class FakeHost(paramiko.ServerInterface):
                     return
 
     def close(self) -> None:
+        with contextlib.suppress(OSError):
+            self._socket.shutdown(socket.SHUT_RDWR)  # wakes the thread in accept
         self._socket.close()
 
     def get_allowed_auths(self, username: str) -> str:
@@ -137,10 +156,10 @@ class FakeHost(paramiko.ServerInterface):
 
     def check_auth_publickey(self, username: str, key: paramiko.PKey) -> int:
         good = username == "ops" and key == self.user_key
-        return paramiko.AUTH_SUCCESSFUL if good else paramiko.AUTH_FAILED
+        return paramiko.common.AUTH_SUCCESSFUL if good else paramiko.common.AUTH_FAILED
 
     def check_channel_request(self, kind: str, chanid: int) -> int:
-        return paramiko.OPEN_SUCCEEDED
+        return paramiko.common.OPEN_SUCCEEDED
 
     def check_channel_exec_request(self, channel: paramiko.Channel, command: bytes) -> bool:
         threading.Thread(target=self._answer, args=(channel, command.decode()), daemon=True).start()
@@ -148,11 +167,11 @@ class FakeHost(paramiko.ServerInterface):
 
     def _answer(self, channel: paramiko.Channel, command: str) -> None:
         self.commands.append(command)
+        given = channel.makefile("rb").read().decode()
         status, output = 0, "1000\n"
         if command == SUDO:
             status, output = self.sudo
         elif command == SUDO_WITH_PASSWORD:
-            given = channel.makefile("rb").read().decode()
             good = given == f"{self.password}\n"
             status, output = (0, "") if good else (1, "Sorry, try again.\n")
         channel.sendall(output.encode())
@@ -228,7 +247,7 @@ def test_a_changed_key_is_named_never_replaced_and_never_logged_in_to(
 ) -> None:
     host = site.hosts["gpu01"]
     entry = f"[127.0.0.1]:{host.port}"
-    hostkeys.append(site.folder / "known_hosts", [(entry, other_key)])
+    hostkeys.append(site.folder / "known_hosts", {entry: other_key})
     before = site.known
 
     done = site.trust("--yes")
@@ -280,9 +299,7 @@ def test_a_refused_login_names_the_user_and_the_key(site: Site) -> None:
 
 def test_unreachable_hosts_take_a_line_each(site: Site) -> None:
     site.hosts["gpu01"].close()
-    mute = socket.create_server(("127.0.0.1", 0))
     done = site.trust("--yes")
-    mute.close()
     assert done.exit_code == 1
     port = site.hosts["gpu01"].port
     assert f"gpu01: unreachable: 127.0.0.1 port {port}: Connection refused" in done.output
@@ -291,9 +308,11 @@ def test_unreachable_hosts_take_a_line_each(site: Site) -> None:
 
 def test_a_host_that_never_answers_is_given_up(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(hostkeys, "TIMEOUT_S", 0.3)
-    with socket.create_server(("127.0.0.1", 0)) as mute:
-        with pytest.raises(hostkeys.UnreachableError) as caught:
-            hostkeys.fetch("127.0.0.1", mute.getsockname()[1])
+    with (
+        socket.create_server(("127.0.0.1", 0)) as mute,
+        pytest.raises(hostkeys.UnreachableError) as caught,
+    ):
+        hostkeys.fetch("127.0.0.1", mute.getsockname()[1])
     assert "127.0.0.1 port" in str(caught.value)
 
 

@@ -1,0 +1,55 @@
+"""The programs that run on hosts: `python3 onhost-X.pyz job|fetch|prove|header …`."""
+
+from __future__ import annotations
+
+import json
+import sys
+
+from llamarig.onhost.errors import Stop
+
+USAGE = "usage: job FOLDER | fetch CONFIG | prove [--finish] CONFIG | header GGUF"
+
+
+def _header(path: str) -> int:
+    from llamarig.onhost import gguf_header
+
+    try:
+        print(json.dumps(gguf_header.read(path).as_dict(), indent=2))
+    except (OSError, ValueError) as error:
+        raise Stop(f"{path}: {error}") from None
+    return 0
+
+
+def _run(words: list[str]) -> int:
+    if len(words) == 2 and words[0] == "job":
+        from llamarig.onhost import job
+
+        return job.main(words[1])
+    if len(words) == 2 and words[0] == "fetch":
+        from llamarig.onhost import fetch
+
+        return fetch.main(words[1])
+    if len(words) == 2 and words[0] == "prove":
+        from llamarig.onhost import prove
+
+        return prove.main(words[1])
+    if len(words) == 3 and words[:2] == ["prove", "--finish"]:
+        from llamarig.onhost import prove
+
+        return prove.finish(words[2])
+    if len(words) == 2 and words[0] == "header":
+        return _header(words[1])
+    raise Stop(USAGE, 2)
+
+
+def main() -> None:
+    """Dispatch; a foreseeable fault is one line on stderr."""
+    try:
+        sys.exit(_run(sys.argv[1:]))
+    except Stop as stop:
+        print(f"llamarig: {stop}", file=sys.stderr, flush=True)
+        sys.exit(stop.code)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,46 @@
+"""Files that are whole or not there, whatever happens in between."""
+
+from __future__ import annotations
+
+import json
+import os
+from typing import Any
+
+
+def _sync_folder(path: str) -> None:
+    handle = os.open(os.path.dirname(path) or ".", os.O_RDONLY)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)
+
+
+def write_json(path: str, content: Any) -> None:
+    """Replace `path` by this content; a reader sees the old or the new, also after a power cut."""
+    temporary = f"{path}.{os.getpid()}.tmp"
+    with open(temporary, "w", encoding="utf-8") as file:
+        json.dump(content, file, indent=2, sort_keys=True)
+        file.write("\n")
+        file.flush()
+        os.fsync(file.fileno())
+    os.replace(temporary, path)
+    _sync_folder(path)
+
+
+def read_json(path: str) -> Any:
+    """The content of a JSON file.
+
+    Raises:
+        OSError: not readable.
+        ValueError: not JSON.
+    """
+    with open(path, encoding="utf-8") as file:
+        return json.load(file)
+
+
+def replace_link(path: str, target: str) -> None:
+    """Make `path` a symbolic link to `target` in one step."""
+    temporary = f"{path}.{os.getpid()}.tmp"
+    os.symlink(target, temporary)
+    os.replace(temporary, path)
+    _sync_folder(path)

@@ -1,0 +1,147 @@
+"""The proof: baseline against MTP on this host, and the flip of `current` if it passes.
+
+Two processes of one binary in turn, A B B A, because no request can switch speculation off. The
+live server is stopped meanwhile: two models do not fit on one card, and it would disturb.
+"""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import time
+from typing import Any
+
+from llamarig.onhost import arm, proof, systemd
+from llamarig.onhost.errors import Stop
+from llamarig.onhost.files import read_json, replace_link, write_json
+
+ORDER = ("baseline", "mtp", "mtp", "baseline")
+VERSION_SECONDS = 30
+NOT_PASSED = 3
+
+
+def _binary(unit_file: str) -> str:
+    with open(unit_file, encoding="utf-8") as file:
+        for line in file:
+            if line.startswith("ExecStart="):
+                return line.removeprefix("ExecStart=").split()[0]
+    raise Stop(f"{unit_file} has no ExecStart")
+
+
+def version(config: dict[str, Any]) -> str:
+    """What the binary says it is.
+
+    Raises:
+        Stop: it does not run, or is not the build that was asked for.
+    """
+    binary = _binary(config["arms"]["mtp"])
+    try:
+        done = subprocess.run(
+            [binary, "--version"], stdin=subprocess.DEVNULL, capture_output=True, text=True,
+            errors="replace", timeout=VERSION_SECONDS, check=False,
+        )  # fmt: skip
+    except (OSError, subprocess.TimeoutExpired) as error:
+        raise Stop(f"{binary} --version: {error}") from None
+    text = (done.stdout + done.stderr)[:4096]
+    found = next((line for line in text.splitlines() if line.startswith("version:")), "")
+    if f" {config['build_number']} " not in f"{found} ":
+        said = found or text.strip() or "nothing"
+        raise Stop(f"{binary} says {said!r}, build {config['build_number']} expected")
+    return found
+
+
+class _Progress:
+    """Prints `[k/total] …`; total grows when blocks are added."""
+
+    def __init__(self, per_block: int) -> None:
+        self.per_block, self.done, self.blocks = per_block, 0, 0
+
+    def step(self, text: str) -> None:
+        self.done += 1
+        print(f"[{self.done}/{self.blocks * self.per_block}] {text}", flush=True)
+
+
+def _block(config: dict[str, Any], number: int, progress: _Progress) -> list[proof.Taken]:
+    taken = []
+    for run, name in enumerate(ORDER):
+        with arm.running(name, config["arms"][name], config) as server:
+            for prompt in config["prompts"]:
+                answer = server.ask(prompt["text"], config["tokens"])
+                one = proof.Taken(
+                    arm=name, block=number, run=run, prompt=prompt["id"], kind=prompt["class"],
+                    tps=answer.tps, predicted_n=answer.predicted_n, draft_n=answer.draft_n,
+                    draft_n_accepted=answer.draft_n_accepted, foreign=answer.foreign,
+                )  # fmt: skip
+                taken.append(one)
+                loud = f", disturbed by others ({one.foreign:.0%})" if one.disturbed else ""
+                progress.step(
+                    f"{name} block {number} run {run + 1}: {one.prompt} {one.tps:.1f} t/s{loud}"
+                )
+    return taken
+
+
+def measure(config: dict[str, Any]) -> dict[str, Any]:
+    """Blocks until the gate is decided on quiet ones, or max_rounds are measured."""
+    samples: list[proof.Taken] = []
+    progress = _Progress(len(ORDER) * len(config["prompts"]))
+    result: dict[str, Any] = {}
+    for number in range(1, config["max_rounds"] + 1):
+        progress.blocks = max(number, config["rounds"])
+        samples += _block(config, number, progress)
+        result = proof.judge(samples, config["min_speedup"])
+        quiet = result["blocks"] - result["disturbed_blocks"]
+        if quiet >= config["rounds"] and result["verdict"] != "inconclusive":
+            break
+    return result
+
+
+def _again(config: dict[str, Any], old: dict[str, Any]) -> dict[str, Any]:
+    """A proof for the same inputs exists: see that this candidate serves and drafts at all."""
+    with arm.running("mtp", config["arms"]["mtp"], config) as server:
+        answer = server.ask(config["prompts"][0]["text"], config["warmup_tokens"])
+    if not answer.draft_n_accepted:
+        raise Stop("the MTP server accepted none of its drafts", NOT_PASSED)
+    print(f"reusing the proof of generation {old['generation']}", flush=True)
+    return {**old, "reused_from": old.get("reused_from", old["generation"])}
+
+
+def main(path: str) -> int:
+    """Prove the generation that the config names; 0 only if it passed."""
+    config = read_json(path)
+    started = time.time()
+    record: dict[str, Any] = {"verdict": "fail", "reason": "it was not finished"}
+    old = proof.reusable(config["root"], config["proof_key"]) if config["reuse"] else None
+    try:
+        text = version(config)
+        systemd.stop(config["live_unit"])
+        record = _again(config, old) if old else measure(config)
+        record["version"] = text
+    except Stop as stop:
+        record = {**record, "reason": str(stop)}
+        raise
+    finally:
+        known = {"started": started, "finished": time.time(), **proof.host_facts()}
+        if old and record.get("verdict") == "pass":
+            known = {"started": old["started"], "finished": old["finished"]}
+        inputs = {"proof_key": config["proof_key"], "proof_inputs": config["proof_inputs"]}
+        write_json(
+            config["record"], {**record, **known, **inputs, "generation": config["generation"]}
+        )
+    print(record["reason"], flush=True)
+    if record["verdict"] != "pass":
+        raise Stop(record["reason"], NOT_PASSED)
+    if config["flip"]:
+        target = os.path.join("generations", str(config["generation"]))
+        replace_link(os.path.join(config["root"], "current"), target)
+    return 0
+
+
+def finish(path: str) -> int:
+    """systemd's last words for this job, however it ended: serve what `current` names."""
+    config = read_json(path)
+    for name in config["arms"]:
+        systemd.remove(f"llamarig-candidate-{name}.service")
+    systemd.reload()
+    if os.path.exists(os.path.join(config["root"], "current")):
+        systemd.start(config["live_unit"])
+    return 0

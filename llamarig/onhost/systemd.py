@@ -1,0 +1,65 @@
+"""systemctl and journalctl, each call bounded in time."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+
+TIMEOUT_SECONDS = 90
+RUNTIME_UNITS = "/run/systemd/system"
+
+
+def _call(*argv: str) -> subprocess.CompletedProcess[str]:
+    try:
+        return subprocess.run(
+            argv, stdin=subprocess.DEVNULL, capture_output=True, text=True, errors="replace",
+            timeout=TIMEOUT_SECONDS, check=False,
+        )  # fmt: skip
+    except subprocess.TimeoutExpired:
+        return subprocess.CompletedProcess(argv, 124, "", f"{argv[0]} took too long")
+
+
+def start(unit: str) -> bool:
+    return _call("systemctl", "start", unit).returncode == 0
+
+
+def stop(unit: str) -> None:
+    _call("systemctl", "stop", unit)
+    _call("systemctl", "reset-failed", unit)
+
+
+def reload() -> None:
+    _call("systemctl", "daemon-reload")
+
+
+def show(unit: str, name: str) -> str:
+    """One property of a unit, such as ActiveState or MainPID; empty if it has none."""
+    return _call("systemctl", "show", unit, "-p", name, "--value").stdout.strip()
+
+
+def journal(unit: str, since: float) -> list[str]:
+    """The unit's last 200 lines since an epoch time."""
+    found = _call(
+        "journalctl", "-u", unit, "-n", "200", "-o", "cat", "--no-pager", f"--since=@{since:.0f}"
+    )
+    return found.stdout.splitlines()
+
+
+def install(unit: str, source: str) -> None:
+    """Put a unit file where it is gone after a reboot."""
+    os.makedirs(RUNTIME_UNITS, exist_ok=True)
+    with open(source, encoding="utf-8") as file:
+        text = file.read()
+    with open(os.path.join(RUNTIME_UNITS, unit), "w", encoding="utf-8") as file:
+        file.write(text)
+    reload()
+
+
+def remove(unit: str) -> None:
+    """Stop a runtime unit and take its file away."""
+    stop(unit)
+    try:
+        os.unlink(os.path.join(RUNTIME_UNITS, unit))
+    except FileNotFoundError:
+        return
+    reload()
