@@ -6,8 +6,7 @@ import contextlib
 import os
 from pathlib import Path
 
-from llamarig.rehearsal import cgroup, disk, forwarding, hosts, mounts, network
-from llamarig.rehearsal.shell import run
+from llamarig.rehearsal import cgroup, disk, firewall, forwarding, hosts, mounts, network
 from llamarig.rehearsal.state import lab_folder
 
 
@@ -20,8 +19,8 @@ def leftovers(lab: str) -> list[str]:
     found += [f"network namespace {name}" for name in network.namespaces(lab)]
     found += [f"mount {point}" for point in mounts.under(folder)]
     found += [f"loop device {device}" for device in disk.loops(folder)]
-    if run("nft", "list", "table", "ip", network.table(lab), check=False).returncode == 0:
-        found.append(f"nft table ip {network.table(lab)}")
+    if firewall.is_up(lab):
+        found.append(f"nft table ip {firewall.table(lab)}")
     found += [f"process {process} {what}" for process, what in processes(lab).items()]
     found += [f"control group {group}" for group in cgroup.groups(lab)]
     found += [f"file {path}" for path in hosts.nspawn_traces(hosts.machine_name(lab, "*"))]

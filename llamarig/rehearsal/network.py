@@ -2,15 +2,15 @@
 
     machine  lr-<lab> 10.77.N.1  --veth--  [llamarig-<lab>-sw: br0]  --veth--  [host: eth0]
 
-The bridge and the hosts live in network namespaces of their own. The machine itself sees one
-interface and one nft table of ours; no rule of anybody else is touched.
+The bridge and the hosts live in network namespaces of their own; the machine itself sees one
+interface of ours.
 """
 
 from __future__ import annotations
 
 import ipaddress
 import json
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
@@ -34,10 +34,6 @@ def switch(lab: str) -> str:
 
 def namespace(lab: str, host: str) -> str:
     return f"llamarig-{lab}-{host}"
-
-
-def table(lab: str) -> str:
-    return f"llamarig_{lab}"
 
 
 def choose_subnet(taken: Iterable[str]) -> str:
@@ -77,7 +73,7 @@ def _ip_json(*arguments: str) -> list[dict[str, Any]]:
 
 
 def up(lab: str, subnet: str) -> None:
-    """Make switch, gateway interface and masquerading; what is whole already is kept."""
+    """Make the switch and the gateway's interface; what is whole already is kept."""
     if not is_up(lab, subnet):
         down(lab)
         name, port = switch(lab), interface(lab)
@@ -91,7 +87,6 @@ def up(lab: str, subnet: str) -> None:
         gateway = address(subnet, 0)
         run("ip", "address", "add", f"{gateway}/24", "dev", port)
         run("ip", "link", "set", port, "up")
-    _masquerade(lab, subnet)
 
 
 def is_up(lab: str, subnet: str) -> bool:
@@ -102,31 +97,11 @@ def is_up(lab: str, subnet: str) -> bool:
     return f" {address(subnet, 0)}/24 " in shown.stdout and "master br0" in ports.stdout
 
 
-def _masquerade(lab: str, subnet: str) -> None:
-    # Declared, emptied and filled in one transaction: running it twice changes nothing.
-    run(
-        "nft",
-        "-f",
-        "-",
-        given=f"""
-table ip {table(lab)} {{ }}
-delete table ip {table(lab)}
-table ip {table(lab)} {{
-  chain out {{
-    type nat hook postrouting priority srcnat;
-    ip saddr {subnet} ip daddr != {subnet} masquerade
-  }}
-}}
-""",
-    )
-
-
 def down(lab: str) -> None:
-    """Remove the switch, the interface and the table, as far as they exist."""
+    """Remove the switch, the namespaces and the interface, as far as they exist."""
     for path in namespaces(lab):
         remove_namespace(path)
     run("ip", "link", "delete", interface(lab), check=False)
-    run("nft", "delete", "table", "ip", table(lab), check=False)
 
 
 def namespaces(lab: str) -> list[str]:
@@ -170,38 +145,3 @@ def plug(lab: str, host: str, connected: bool) -> None:
 def plugged(lab: str, host: str) -> bool:
     shown = run("ip", "-j", "-n", switch(lab), "link", "show", host, check=False).stdout.strip()
     return bool(shown) and "UP" in json.loads(shown)[0]["flags"]
-
-
-def dropping(ruleset: Iterable[dict[str, Any]]) -> Iterator[tuple[str, str]]:
-    """(hook, table) of chains that drop what no rule of theirs accepts."""
-    for entry in ruleset:
-        chain = entry.get("chain", {})
-        ours = str(chain.get("table", "")).startswith("llamarig_")
-        relevant = chain.get("family") in ("ip", "inet") and chain.get("hook") in (
-            "forward",
-            "input",
-        )
-        if relevant and chain.get("policy") == "drop" and not ours:
-            yield str(chain["hook"]), f"{chain['family']} {chain['table']}"
-
-
-def obstacles(lab: str, subnet: str) -> list[str]:
-    """What the machine's own firewall will keep from the lab; we do not change it."""
-    shown = run("nft", "-j", "list", "ruleset", check=False)
-    ruleset = json.loads(shown.stdout)["nftables"] if shown.returncode == 0 else []
-    said: list[str] = []
-    for hook, where in dropping(ruleset):
-        if hook == "forward":
-            rules = f"iptables -I FORWARD -s {subnet} -j ACCEPT; iptables -I FORWARD -d {subnet}"
-            said.append(
-                f"this machine's firewall (table {where}) drops forwarded packets unless a rule "
-                f"of its own accepts them: hosts may not reach package registries. To let them: "
-                f"{rules} -j ACCEPT"
-            )
-        else:
-            said.append(
-                f"this machine's firewall (table {where}) drops incoming packets unless a rule of "
-                f"its own accepts them: hosts may not reach the stand-in hub. To let them: "
-                f"iptables -I INPUT -i {interface(lab)} -j ACCEPT"
-            )
-    return said

@@ -146,7 +146,8 @@ def ensure(machine: Machine, say: Callable[[str], None]) -> Path:
 def discard(folder: Path) -> None:
     """Remove a half-made tree; never through something mounted in it."""
     mounts.unmount_under(folder)
-    shutil.rmtree(folder)
+    if folder.exists():
+        shutil.rmtree(folder)
 
 
 def _bootstrap(root: Path, wanted: Recipe) -> None:

@@ -20,7 +20,9 @@ FRESH: dict[str, object] = {
     "echo missing": ["root", "0", "works"],
     "VERSION_CODENAME": ["debian", "12", "bookworm", "x86_64", "systemd", "8"],
     "place()": ["8:1 ext4 /data", "99999999999", "sda ", "259:2 ext4 /", "9999999999", "nvme0n1 "],
-    "generations": ["-", "[]"],
+    "readlink": ["-", "[]"],
+    "uname -s": ["Linux"],
+    "useradd": ["/usr/sbin/useradd"],
 }
 
 
@@ -42,7 +44,7 @@ def plan(tmp_path: Path) -> Callable[[dict[str, dict[str, object]]], Plan]:
         entries = []
         for name, data in hosts.items():
             own = {key: value for key, value in data.items() if key != "answers"}
-            own |= {"fake_responses": {**data.get("answers", {}), **FRESH}, "fake_delay": 0}  # type: ignore[dict-item]
+            own |= {"fake_responses": {**FRESH, **data.get("answers", {})}, "fake_delay": 0}  # type: ignore[dict-item]
             entries.append((f"@fake/{name}", {**own, "fake_delay_jitter": 0}))
         inventory = tmp_path / "inventory.py"
         inventory.write_text(f"hosts = {entries!r}\n")

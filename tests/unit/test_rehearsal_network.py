@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from llamarig.errors import UserError
-from llamarig.rehearsal import network
+from llamarig.rehearsal import firewall, network
 
 
 def test_a_free_machine_gets_the_first_subnet() -> None:
@@ -55,7 +55,7 @@ def test_a_dropping_firewall_is_seen() -> None:
         _chain(hook="forward"),
         _chain(hook="input", family="inet", table="fw"),
     ]
-    assert list(network.dropping(ruleset)) == [("forward", "ip filter"), ("input", "inet fw")]
+    assert list(firewall.dropping(ruleset)) == [("forward", "ip filter"), ("input", "inet fw")]
 
 
 @pytest.mark.parametrize(
@@ -69,4 +69,4 @@ def test_a_dropping_firewall_is_seen() -> None:
     ],
 )
 def test_what_does_not_drop_our_packets_is_not_reported(chain: dict[str, dict[str, str]]) -> None:
-    assert list(network.dropping([chain])) == []
+    assert list(firewall.dropping([chain])) == []
