@@ -1,0 +1,103 @@
+"""Sites, labs and runs for tests on made hosts."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from llamarig.rehearsal.lab import Lab
+
+REPO = Path(__file__).resolve().parents[2]
+LIMIT_SECONDS = 3000
+
+INVENTORY = """
+from llamarig.rehearsal.inventory import hosts as _hosts
+
+_changes = {changes!r}
+hosts = [(_name, {{**_data, **_changes}}) for _name, _data in _hosts()]
+"""
+
+
+@dataclass(frozen=True)
+class Ran:
+    """A finished command: its status, its output, the report it wrote."""
+
+    code: int
+    output: str
+    report: dict[str, Any]
+
+    def host(self, name: str = "gpu01") -> dict[str, Any]:
+        found: dict[str, Any] = self.report["hosts"][name]
+        return found
+
+
+class Site:
+    """A folder as `llamarig init` leaves it, for the hosts of a lab."""
+
+    def __init__(self, folder: Path, lab: Lab) -> None:
+        self.folder, self.lab = folder, lab
+        folder.mkdir(parents=True, exist_ok=True)
+        (folder / "deploy.py").write_text((REPO / "deploy.py").read_text())
+
+    def inventory(self, **changes: Any) -> Path:
+        path = self.folder / "inventory.py"
+        path.write_text(INVENTORY.format(changes=changes))
+        return path
+
+    def environment(self, operator: str = "ops") -> dict[str, str]:
+        return {**os.environ, "LLAMARIG_LAB": self.lab.id, "LLAMARIG_OPERATOR": operator}
+
+    def start(self, verb: str, operator: str = "ops", **changes: Any) -> subprocess.Popen[str]:
+        """Start a command and leave it running."""
+        return subprocess.Popen(
+            [sys.executable, "-m", "llamarig.cli", verb, str(self.inventory(**changes)),
+             "--json", str(self.folder / "report.json")],
+            env=self.environment(operator), stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT, text=True, start_new_session=True,
+        )  # fmt: skip
+
+    def run(self, verb: str, operator: str = "ops", **changes: Any) -> Ran:
+        """Run a command to its end."""
+        report = self.folder / "report.json"
+        report.unlink(missing_ok=True)
+        child = self.start(verb, operator, **changes)
+        output, _ = child.communicate(timeout=LIMIT_SECONDS)
+        found = json.loads(report.read_text()) if report.exists() else {"hosts": {}}
+        return Ran(child.returncode, output, found)
+
+
+@pytest.fixture(scope="module")
+def lab(request: pytest.FixtureRequest) -> Iterator[Lab]:
+    """A lab of the module's own, with hub and git origin; removed whatever happens."""
+    made = Lab(f"{request.module.__name__.removeprefix('test_')[:6]}{os.getpid() % 1000}")
+    try:
+        made.up(1, snapshot=getattr(request.module, "SNAPSHOT_FROM", None), services=True,
+                agreed=lambda question: True)  # fmt: skip
+        yield made
+    finally:
+        made.down()
+
+
+@pytest.fixture(scope="module")
+def site(lab: Lab, tmp_path_factory: pytest.TempPathFactory) -> Site:
+    return Site(tmp_path_factory.mktemp("site"), lab)
+
+
+@pytest.fixture
+def on_host(lab: Lab) -> Callable[[str], str]:
+    """Run a command on the host as root; its output, which must succeed."""
+
+    def run(command: str) -> str:
+        done = lab.ssh("gpu01", command, sudo=True)
+        assert done.returncode == 0, f"{command}: {done.stdout}{done.stderr}"
+        return done.stdout.strip()
+
+    return run

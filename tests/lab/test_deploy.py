@@ -1,0 +1,160 @@
+"""The whole deploy on a made host, twice, by two operators, and the gate that holds."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+import urllib.request
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+
+from llamarig.rehearsal import model, snapshot
+from llamarig.rehearsal.lab import Lab
+
+pytestmark = [
+    pytest.mark.lab,
+    pytest.mark.skipif(os.geteuid() != 0, reason="made hosts need root"),
+]
+OnHost = Callable[[str], str]
+DEPLOYED = "deployed"
+
+
+def ask(lab: Lab) -> dict[str, Any]:
+    url = f"http://{lab.state.host('gpu01').address}:8080/v1/chat/completions"
+    body = {"messages": [{"role": "user", "content": "Count."}], "max_tokens": 32}
+    request = urllib.request.Request(
+        url, json.dumps(body).encode(), {"Content-Type": "application/json"}
+    )
+    with urllib.request.urlopen(request, timeout=60) as reply:
+        found: dict[str, Any] = json.load(reply)
+    return found
+
+
+def live_pid(on_host: OnHost) -> str:
+    return on_host("systemctl show llama-server -p MainPID --value")
+
+
+def test_an_empty_host_becomes_a_proven_server(site: Any, lab: Lab, on_host: OnHost) -> None:
+    ran = site.run("up")
+    assert ran.code == 0, ran.output
+    proof = ran.host()["smoke"]
+    assert proof["verdict"] == "pass"
+    assert proof["interval"][0] >= 1.7
+    assert proof["acceptance"] > 0.9
+    assert {each["arm"] for each in proof["samples"]} == {"baseline", "mtp"}
+    assert "compile" in ran.output  # progress, as plain lines
+    assert on_host("systemctl is-active llama-server") == "active"
+    assert on_host("systemctl is-enabled llama-server") in ("enabled", "linked")
+    assert "version: 11434 " in on_host(
+        "/opt/llamarig/current/release/bin/llama-server --version 2>&1"
+    )
+
+
+def test_what_runs_is_the_recipe_in_a_sandbox(lab: Lab, on_host: OnHost) -> None:
+    line = on_host(f"tr '\\0' ' ' </proc/{live_pid(on_host)}/cmdline")
+    for words in (
+        "--spec-type draft-mtp --spec-draft-n-max 3 -np 1 --jinja", "-fa on",
+        "--cache-type-k q8_0 --cache-type-v q8_0", "--temp 0.6 --top-p 0.95 --top-k 20",
+        "--host 0.0.0.0 --port 8080",
+    ):  # fmt: skip
+        assert words in line
+    assert on_host(f"ps -o user= -p {live_pid(on_host)}") == "llamarig"
+    answer = ask(lab)
+    assert answer["timings"]["draft_n_accepted"] > 0
+    assert on_host("systemctl is-system-running") == "running"
+
+
+def test_a_second_run_changes_nothing_and_says_so(site: Any, on_host: OnHost) -> None:
+    before = live_pid(on_host)
+    ran = site.run("up")
+    assert ran.code == 0, ran.output
+    assert (ran.host()["changed"], ran.host()["failed"]) == (0, 0)
+    assert ran.host()["unchanged"] > 5
+    assert "nothing to do" in ran.output
+    assert live_pid(on_host) == before
+    planned = site.run("plan")
+    assert (planned.code, "no operation(s)" in planned.output) == (0, True)
+
+
+def test_plain_pyinfra_as_the_operator_with_a_password_agrees(
+    site: Any, lab: Lab, on_host: OnHost
+) -> None:
+    before = live_pid(on_host)
+    done = subprocess.run(
+        [sys.executable, "-m", "pyinfra", "inventory.py", "deploy.py", "--yes", "--json"],
+        cwd=site.folder, env=site.environment("opspw"), stdin=subprocess.DEVNULL,
+        capture_output=True, text=True, timeout=300, check=False,
+    )  # fmt: skip
+    assert done.returncode == 0, done.stderr
+    results = json.loads(done.stdout)["results"]
+    assert results["failed_hosts"] == []
+    assert [each["name"] for each in results["operations"] if each["success"]] == []
+    assert live_pid(on_host) == before
+
+
+def test_the_sudo_password_stays_in_its_file(site: Any, lab: Lab, on_host: OnHost) -> None:
+    """While a run goes on, nobody on either side can read the password from the process list."""
+    with open(lab.state.sudo_password_file) as file:
+        password = file.read().strip()
+    child = site.start("up", "opspw", port=8081)
+    seen = ""
+    try:
+        while child.poll() is None:
+            seen += on_host("cat /proc/[0-9]*/cmdline /proc/[0-9]*/environ 2>/dev/null; true")
+            seen += subprocess.check_output(
+                "cat /proc/[0-9]*/cmdline",
+                shell=True,
+                text=True,
+                errors="replace",
+                stderr=subprocess.DEVNULL,
+            )
+    finally:
+        output, _ = child.communicate(timeout=600)
+    assert "held-by-askpass" in seen  # we did look while sudo was used
+    assert password not in seen
+    assert password not in output
+    assert password not in on_host("journalctl --no-pager; true")
+    assert on_host("ls -d /tmp/llamarig-sudo-* /run/user/*/llamarig-sudo-* 2>/dev/null; true") == ""
+    assert site.run("up").code == 0  # back to port 8080, with the proof it has
+
+
+@pytest.mark.parametrize(
+    ("change", "line"),
+    [
+        ({"spec_type": "none"}, "is below 1.70"),
+        ({"model_file": model.FILES["bad"], "model_sha256": model.SHA256["bad"]}, "is below 1.70"),
+        ({"model_file": model.FILES["none"], "model_sha256": model.SHA256["none"]}, "no MTP heads"),
+    ],
+)
+def test_the_gate_holds_and_what_served_serves_on(
+    site: Any, lab: Lab, on_host: OnHost, change: dict[str, Any], line: str
+) -> None:
+    live = on_host("readlink /opt/llamarig/current")
+    ran = site.run("up", **change)
+    assert ran.code == 1, ran.output
+    assert any(line in problem for problem in ran.host()["problems"]), ran.output
+    assert "[gpu01]" in ran.output
+    assert on_host("readlink /opt/llamarig/current") == live
+    assert ask(lab)["timings"]["draft_n_accepted"] > 0
+    assert on_host("ls /run/systemd/system | grep -c candidate || true") == "0"
+
+
+def test_smoke_measures_again_and_status_tells(site: Any) -> None:
+    measured = site.run("smoke")
+    assert measured.code == 0, measured.output
+    assert measured.host()["smoke"]["verdict"] == "pass"
+    told = site.run("status")
+    assert told.code == 0, told.output
+    assert "serves since" in told.output
+
+
+def test_the_deployed_host_becomes_a_snapshot(lab: Lab) -> None:
+    """Fault tests start from it."""
+    if DEPLOYED in snapshot.names():
+        snapshot.remove(DEPLOYED)
+    lab.snapshot("gpu01", DEPLOYED)
+    assert DEPLOYED in snapshot.names()
