@@ -4,7 +4,7 @@ mkdir -p "$2.partial/bin"
 cp -P "$1"/bin/llama-server "$1"/bin/llama-bench "$1"/bin/llama-cli "$1"/bin/lib*.so* "$2.partial/bin/"
 version=$(timeout 30 "$2.partial/bin/llama-server" --version </dev/null 2>&1 | head -c 4096)
 case $version in
-*"version: $4 "*) ;;
+*"version: $4 "* | *"(build $4,"*) ;;
 *)
     echo "llamarig: the new llama-server does not say it is version $4: $version" | tr '\n' ' '
     exit 1

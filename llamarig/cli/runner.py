@@ -90,6 +90,8 @@ def run(inventory: Path, what: str, *, dry: bool = False, limit: tuple[str, ...]
             output, _ = child.communicate()
         except KeyboardInterrupt:
             interrupted = True
+            # At a terminal the child got it too; a signal to us alone must reach it.
+            child.send_signal(signal.SIGINT)
             with contextlib.suppress(subprocess.TimeoutExpired):
                 child.wait(timeout=15)
             child.kill()

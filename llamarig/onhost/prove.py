@@ -7,6 +7,7 @@ live server is stopped meanwhile: two models do not fit on one card, and it woul
 from __future__ import annotations
 
 import os
+import re
 import subprocess
 import time
 from typing import Any
@@ -44,10 +45,16 @@ def version(config: dict[str, Any]) -> str:
         raise Stop(f"{binary} --version: {error}") from None
     text = (done.stdout + done.stderr)[:4096]
     found = next((line for line in text.splitlines() if line.startswith("version:")), "")
-    if f" {config['build_number']} " not in f"{found} ":
+    if not is_build(found, config["build_number"]):
         said = found or text.strip() or "nothing"
         raise Stop(f"{binary} says {said!r}, build {config['build_number']} expected")
     return found
+
+
+def is_build(line: str, number: int) -> bool:
+    """Whether a version line names this build; b11434 prints `version: 0.6.0-dev (build 11434,
+    commit …)`, older ones `version: 11434 (…)`."""
+    return re.search(rf"(^version: |\(build ){number}\b", line) is not None
 
 
 class _Progress:

@@ -49,7 +49,7 @@ def test_an_empty_host_becomes_a_proven_server(site: Any, lab: Lab, on_host: OnH
     assert "compile" in ran.output  # progress, as plain lines
     assert on_host("systemctl is-active llama-server") == "active"
     assert on_host("systemctl is-enabled llama-server") in ("enabled", "linked")
-    assert "version: 11434 " in on_host(
+    assert "(build 11434," in on_host(
         "/opt/llamarig/current/release/bin/llama-server --version 2>&1"
     )
 

@@ -10,6 +10,7 @@ import pytest
 from llamarig.onhost import load, proof
 from llamarig.onhost.arm import reason
 from llamarig.onhost.proof import Taken
+from llamarig.onhost.prove import is_build
 
 
 def taken(arm: str, tps: float, block: int = 1, foreign: float = 0.0, prompt: str = "a") -> Taken:
@@ -79,3 +80,16 @@ def test_only_a_pass_for_the_same_inputs_is_reused(tmp_path: Path) -> None:
     assert found
     assert found["generation"] == 1
     assert proof.reusable(str(tmp_path), "unknown") is None
+
+
+@pytest.mark.parametrize(
+    ("line", "ours"),
+    [
+        ("version: 0.6.0-dev (build 11434, commit f1a25c0bd) built with GNU 12.2.0", True),
+        ("version: 11434 (f1a25c0)", True),
+        ("version: 1 (f1a25c0)", False),
+        ("version: 0.6.0-dev (build 114345, commit 11434)", False),
+    ],
+)
+def test_the_build_number_is_read_in_both_forms(line: str, ours: bool) -> None:
+    assert is_build(line, 11434) is ours
