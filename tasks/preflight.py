@@ -43,7 +43,9 @@ def problems(settings: Settings) -> list[str]:
     """One line per thing that stands in the way."""
     found = _machine(host.get_fact(Machine))
     found += _disk(settings, host.get_fact(Disk, path=settings.hf_home))
-    for listening in host.get_fact(Listener, port=settings.port):
+    # This step's own arguments were fixed before sudo was arranged, so sudo is said here.
+    as_root = bool(host.data.get("_sudo"))
+    for listening in host.get_fact(Listener, port=settings.port, _sudo=as_root):
         if listening.unit != LIVE_UNIT:
             found.append(
                 f"port: {settings.port} is taken by {listening.program} "

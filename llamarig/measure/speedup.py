@@ -1,11 +1,14 @@
 """The statistics of a speedup: pure, standard library, the same on host and controller.
 
-A sample is one answer's decode speed as the server itself timed it. Samples are paired: the same
-prompt in the same block (A B B A) in both arms. The estimate is the geometric mean of the pairs'
-ratios, which treats twice as fast and half as fast alike and weighs every prompt the same. Its
-95 % interval is a bootstrap over the pairs with a fixed seed, so that the same samples always give
-the same verdict. With few pairs a bootstrap is too narrow: it can't know of spread that it has not
-seen. That is why a block has four runs and an undecided gate measures more blocks.
+A sample is one answer's decode speed as the server itself timed it. A block is four runs, A B B A,
+that is two pairs of neighbours: (baseline, MTP) and (MTP, baseline). Within a pair each prompt
+gives a ratio; the pair's ratio is their geometric mean, which treats twice as fast and half as fast
+alike and weighs every prompt the same; the speedup is the geometric mean of the pairs.
+
+Its 95 % interval is a bootstrap over the pairs, not over the answers: the answers of one run share
+the machine's speed at that moment, which on a virtual machine wanders by a third within seconds,
+so they are not independent witnesses. The seed is fixed: the same samples always give the same
+verdict. With two pairs the interval is just their range; an undecided gate measures more blocks.
 """
 
 from __future__ import annotations
@@ -23,10 +26,12 @@ SEED = 20260516
 
 @dataclass(frozen=True)
 class Sample:
-    """arm: baseline or mtp; block: number of the A B B A block; tps: decode tokens a second."""
+    """arm: baseline or mtp; block: number of the A B B A block; run: 0 to 3 within it; tps: decode
+    tokens a second."""
 
     arm: str
     block: int
+    run: int
     prompt: str
     tps: float
 
@@ -42,20 +47,22 @@ class Estimate:
     by_prompt: dict[str, float]
 
 
-def pair_ratios(samples: list[Sample]) -> list[tuple[str, float]]:
-    """(prompt, ratio) for every prompt and block that both arms measured.
-
-    Within a block each arm answered a prompt twice; their mean cancels drift, which is what the
-    order A B B A is for.
-    """
-    speeds: dict[tuple[int, str], dict[str, list[float]]] = defaultdict(lambda: defaultdict(list))
+def pair_ratios(samples: list[Sample]) -> dict[tuple[int, int], dict[str, float]]:
+    """Ratios per prompt for every pair of neighbours, (block, 0) and (block, 1)."""
+    speeds: dict[tuple[int, int], dict[str, dict[str, float]]] = defaultdict(
+        lambda: defaultdict(dict)
+    )
     for each in samples:
-        speeds[each.block, each.prompt][each.arm].append(each.tps)
-    ratios = []
-    for (_, prompt), arms in sorted(speeds.items()):
-        if arms["baseline"] and arms["mtp"]:
-            ratio = statistics.fmean(arms["mtp"]) / statistics.fmean(arms["baseline"])
-            ratios.append((prompt, ratio))
+        speeds[each.block, each.run // 2][each.prompt][each.arm] = each.tps
+    ratios = {}
+    for pair, prompts in sorted(speeds.items()):
+        whole = {
+            prompt: arms["mtp"] / arms["baseline"]
+            for prompt, arms in prompts.items()
+            if len(arms) == len(("baseline", "mtp"))
+        }
+        if whole:
+            ratios[pair] = whole
     return ratios
 
 
@@ -72,13 +79,14 @@ def estimate(samples: list[Sample]) -> Estimate:
     ratios = pair_ratios(samples)
     if not ratios:
         raise ValueError("no prompt was measured in both arms")
-    values = [ratio for _, ratio in ratios]
+    values = [geometric_mean(list(prompts.values())) for prompts in ratios.values()]
     chance = random.Random(SEED)
     means = sorted(geometric_mean(chance.choices(values, k=len(values))) for _ in range(RESAMPLES))
     tail = (1 - CONFIDENCE) / 2
     by_prompt: dict[str, list[float]] = defaultdict(list)
-    for prompt, ratio in ratios:
-        by_prompt[prompt].append(ratio)
+    for prompts in ratios.values():
+        for prompt, ratio in prompts.items():
+            by_prompt[prompt].append(ratio)
     return Estimate(
         speedup=geometric_mean(values),
         low=means[int(tail * RESAMPLES)],

@@ -70,7 +70,10 @@ def judge(samples: list[Taken], minimum: float) -> dict[str, Any]:
     }
     try:
         found = speedup.estimate(
-            [speedup.Sample(each.arm, each.block, each.prompt, each.tps) for each in quiet]
+            [
+                speedup.Sample(each.arm, each.block, each.run, each.prompt, each.tps)
+                for each in quiet
+            ]
         )
     except ValueError:
         share = max((each.foreign for each in samples), default=0.0)

@@ -59,7 +59,9 @@ def test_one_line_and_nothing_touched(site: Any, changes: dict[str, Any], line: 
 
 @pytest.mark.usefixtures("untouched")
 def test_a_wrong_ssh_key_is_named(site: Any, tmp_path: Path) -> None:
-    subprocess.run(["ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-f", tmp_path / "k"], check=True)
+    subprocess.run(
+        ["ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-f", tmp_path / "k"], check=True
+    )
     ran = site.run("up", ssh_key=str(tmp_path / "k"))
     assert ran.code == 1
     assert "Authentication error" in ran.output

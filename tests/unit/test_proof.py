@@ -15,7 +15,8 @@ from llamarig.onhost.prove import is_build
 
 def taken(arm: str, tps: float, block: int = 1, foreign: float = 0.0, prompt: str = "a") -> Taken:
     drafted = 30 if arm == "mtp" else 0
-    return Taken(arm, block, 0, prompt, "math", tps, 100, drafted, drafted * 9 // 10, foreign)
+    run = 0 if arm == "baseline" else 1
+    return Taken(arm, block, run, prompt, "math", tps, 100, drafted, drafted * 9 // 10, foreign)
 
 
 def pair(speedup: float, block: int = 1, foreign: float = 0.0) -> list[Taken]:
