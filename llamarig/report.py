@@ -19,10 +19,13 @@ _hosts: dict[str, dict[str, Any]] = {}
 def begin(names: list[str]) -> None:
     """Name every host of the inventory, so that none can go missing unnoticed."""
     for name in names:
-        _hosts.setdefault(
-            name, {"changed": 0, "unchanged": 0, "failed": 0, "operations": [], "problems": []}
-        )
+        _hosts.setdefault(name, empty())
     _write()
+
+
+def empty() -> dict[str, Any]:
+    """A host of which nothing is known yet."""
+    return {"changed": 0, "unchanged": 0, "failed": 0, "operations": [], "problems": []}
 
 
 def host(name: str) -> dict[str, Any]:

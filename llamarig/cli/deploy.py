@@ -65,15 +65,12 @@ def smoke(inventory: Path, json_path: Path | None, limit: tuple[str, ...]) -> No
 
 
 def finish(result: runner.Result, json_path: Path | None) -> None:
-    """Write the report; leave at once where there is nothing more to say."""
+    """Write the report; an interrupted run ends here."""
     if json_path is not None:
         json_path.write_text(json.dumps({"hosts": result.hosts}, indent=2, sort_keys=True) + "\n")
     if result.interrupted:
         click.echo("\nllamarig: stopped; jobs that run on hosts go on, `up` joins them", err=True)
         sys.exit(INTERRUPTED)
-    if not result.hosts:
-        click.echo("llamarig: no host was touched; the lines above say why", err=True)
-        sys.exit(1)
 
 
 def sound(result: runner.Result) -> bool:

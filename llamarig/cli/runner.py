@@ -11,11 +11,12 @@ import subprocess
 import sys
 import tempfile
 from dataclasses import dataclass
+from fnmatch import fnmatch
 from pathlib import Path
 from typing import Any
 
 from llamarig import report, settings
-from llamarig.cli.inventory import group_data_folders, load, site_of
+from llamarig.cli.inventory import HostData, group_data_folders, load, site_of
 from llamarig.errors import UserError
 
 PR_SET_PDEATHSIG = 1
@@ -35,8 +36,8 @@ class Result:
     interrupted: bool = False
 
 
-def check(inventory: Path) -> Path:
-    """The site folder, after everything that can be known without reaching a host.
+def check(inventory: Path) -> tuple[Path, dict[str, HostData]]:
+    """The site folder and the hosts, after all that can be known without reaching a host.
 
     Raises:
         UserError: the inventory can't be read, a setting is wrong (all of them are named), or
@@ -52,12 +53,12 @@ def check(inventory: Path) -> Path:
         raise UserError(
             f"{inventory}: no {DEPLOY} beside it or one folder up; `llamarig init DIR` makes a site"
         )
-    return site
+    return site, hosts
 
 
 def argv(inventory: Path, what: str, *, dry: bool, limit: tuple[str, ...] = ()) -> list[str]:
     """pyinfra's command line. `--json` keeps its own tables off the terminal."""
-    command = [sys.executable, "-m", "pyinfra", str(inventory), what, "--json"]
+    command = [sys.executable, "-m", "llamarig.cli.child", str(inventory), what, "--json"]
     command.append("--dry" if dry else "--yes")
     for folder in group_data_folders(inventory):
         command += ["--group-data", str(folder)]
@@ -72,7 +73,7 @@ def _die_with_parent() -> None:
 
 def run(inventory: Path, what: str, *, dry: bool = False, limit: tuple[str, ...] = ()) -> Result:
     """Run a deploy against an inventory; the child owns the terminal and dies with us."""
-    site = check(inventory)
+    site, known = check(inventory)
     inventory = inventory.absolute()
     command = argv(inventory, what, dry=dry, limit=limit)
     with tempfile.TemporaryDirectory(prefix="llamarig-") as folder:
@@ -97,7 +98,20 @@ def run(inventory: Path, what: str, *, dry: bool = False, limit: tuple[str, ...]
             child.kill()
             output, _ = child.communicate()
         hosts = json.loads(path.read_text())["hosts"] if path.exists() else {}
+    for name in _wanted(known, limit):
+        # pyinfra itself has said why; a host that is missing from the result is a failure.
+        unreached = {**report.empty(), "problems": ["could not connect"]}
+        hosts.setdefault(name, unreached)
     return Result(hosts, child.returncode, _plan(output), interrupted)
+
+
+def _wanted(hosts: dict[str, HostData], limit: tuple[str, ...]) -> list[str]:
+    """The hosts that a run must account for: all, or those that a --limit names."""
+    return [
+        name
+        for name, each in hosts.items()
+        if not limit or any(fnmatch(name, one) or one in each.groups for one in limit)
+    ]
 
 
 def _plan(output: bytes) -> list[dict[str, Any]]:
