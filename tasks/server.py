@@ -177,6 +177,9 @@ def prove_generation(settings: Settings, force: bool) -> Generator[PyinfraComman
     after: GenerationState = host.get_fact(Generations)
     taken = host.get_fact(Proof, record=_record_path(candidate, force=force))
     _report(candidate, taken, settings)
+    if after.live and (force or not passed):
+        # The job's last words started it again; "serves on" is said when it does.
+        yield from _answers(after.live.manifest["address"])
     if not passed:
         yield failure(_what_now(after, candidate.number))
 
@@ -224,16 +227,19 @@ def go_live(settings: Settings) -> Generator[PyinfraCommand, None, None]:
     if state.is_executing:
         address = host.data.get("ssh_hostname") or host.name
         report.record(host.name, url=f"http://{address}:{settings.port}")
-        yield from _answers(settings)
+        yield from _answers({"bind": settings.bind, "port": settings.port})
 
 
-def _answers(settings: Settings) -> Generator[PyinfraCommand, None, None]:
-    """Fail unless /health of our own unit says ok within `LOAD_SECONDS`."""
-    address = "127.0.0.1" if settings.bind == "0.0.0.0" else settings.bind
-    check = (
-        f"systemctl is-active {LIVE_UNIT}; "
-        f"curl -s -m 5 -o /dev/null -w '%{{http_code}}' http://{address}:{settings.port}/health"
-    )
+def _reachable(bind: str) -> str:
+    """The address, in a URL, at which the host itself reaches a server bound to `bind`."""
+    any_address = {"0.0.0.0": "127.0.0.1", "::": "[::1]"}
+    return any_address.get(bind, f"[{bind}]" if ":" in bind else bind)
+
+
+def _answers(served: dict[str, Any]) -> Generator[PyinfraCommand, None, None]:
+    """Fail unless /health of our own unit says ok within `LOAD_SECONDS`. served: bind, port."""
+    url = f"http://{_reachable(served['bind'])}:{served['port']}/health"
+    check = f"systemctl is-active {LIVE_UNIT}; curl -s -m 5 -o /dev/null -w '%{{http_code}}' {url}"
     deadline = time.monotonic() + LOAD_SECONDS
     while time.monotonic() < deadline:
         try:

@@ -9,6 +9,7 @@ import os
 from typing import Any
 
 from llamarig.errors import UserError
+from llamarig.rehearsal import origin
 from llamarig.rehearsal.state import OPERATORS, State, lab_folder, lab_id, load
 
 HF_HOME = "/data/huggingface"
@@ -31,6 +32,7 @@ def settings(state: State) -> dict[str, Any]:
     return {
         "backend": "cpu",
         "llama_cpp_url": state.services["git"],
+        "llama_cpp_commit": origin.COMMIT,
         "hf_endpoint": state.services["hub"],
         "hf_home": HF_HOME,
         "model_repo": model["repo"],

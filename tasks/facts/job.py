@@ -54,8 +54,12 @@ def parse(output: list[str]) -> JobState:
     except ValueError as error:
         raise FactProcessError(f"the job's status file is not JSON: {error}") from None
     state = str(status["state"])
-    if state == "running" and output[0] not in ("active", "activating", "deactivating"):
+    alive = output[0] in ("active", "activating", "deactivating")
+    if state == "running" and not alive:
         state = "died"
+    elif alive:
+        # Its last words are still to come: a job is over when its unit is.
+        state = "running"
     return JobState(
         state=state,
         stage=status.get("stage") or "",

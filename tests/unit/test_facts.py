@@ -67,6 +67,7 @@ def status(state: str) -> str:
         (["active", status("running")], "running"),
         (["inactive", status("running")], "died"),
         (["inactive", status("failed")], "failed"),
+        (["deactivating", status("failed")], "running"),
         (["failed", status("succeeded")], "succeeded"),
     ],
 )
