@@ -1,0 +1,97 @@
+"""The command line: what it runs, what it makes of a result."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from llamarig.cli import deploy, runner, table
+from llamarig.cli.inventory import HostData
+
+PASSED = {
+    "changed": 0, "unchanged": 9, "failed": 0, "operations": [], "problems": [], "release": "b1",
+    "model": {"file": "m.gguf"},
+    "smoke": {"verdict": "pass", "speedup": 2.04, "interval": [1.84, 2.26], "baseline_tps": 201.3,
+              "mtp_tps": 424.0, "acceptance": 0.97},
+}  # fmt: skip
+
+
+def result(**hosts: object) -> runner.Result:
+    return runner.Result(hosts, 0, [])  # type: ignore[arg-type]
+
+
+def test_a_pass_is_every_host_proven() -> None:
+    assert deploy.proven(result(a=PASSED, b=PASSED))
+
+
+@pytest.mark.parametrize(
+    "change",
+    [{"failed": 1}, {"problems": ["x"]}, {"smoke": None}, {"smoke": {"verdict": "inconclusive"}}],
+)
+def test_one_host_that_is_not_proven_fails_the_run(change: dict[str, object]) -> None:
+    assert not deploy.proven(result(a=PASSED, b={**PASSED, **change}))
+
+
+def test_the_table_says_what_was_measured() -> None:
+    assert table.row("gpu01", PASSED) == [
+        "gpu01", "b1", "m.gguf", "201.3", "424.0", "2.04x [1.84, 2.26]", "97%", "pass",
+    ]  # fmt: skip
+    assert table.row("gpu02", {"problems": ["x"]})[-1] == "FAILED"
+
+
+def test_a_limit_is_by_name_pattern_and_group() -> None:
+    hosts = {name: HostData(name, (group,), {}) for name, group in (("a1", "x"), ("b1", "y"))}
+    assert runner._wanted(hosts, ()) == ["a1", "b1"]
+    assert runner._wanted(hosts, ("a*",)) == ["a1"]
+    assert runner._wanted(hosts, ("y",)) == ["b1"]
+
+
+def test_pyinfra_is_run_without_a_shell_and_with_the_sites_group_data(tmp_path: Path) -> None:
+    (tmp_path / "group_data").mkdir()
+    (tmp_path / "deploy.py").touch()
+    inventory = tmp_path / "inventory.py"
+    inventory.touch()
+    argv = runner.argv(inventory, "deploy.py", dry=True, limit=("a",))
+    assert argv[1:3] == ["-m", "llamarig.cli.child"]
+    assert argv[argv.index("--group-data") + 1] == str(tmp_path / "group_data")
+    assert argv[argv.index("--limit") + 1] == "a"
+    assert "--dry" in argv
+    assert "--yes" not in argv
+
+
+def call(*words: str, cwd: Path) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [sys.executable, "-m", "llamarig.cli", *words],
+        cwd=cwd, capture_output=True, text=True, timeout=60, check=False,
+    )  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    "command", ["init", "trust", "plan", "up", "smoke", "status", "rehearse", "lab"]
+)
+def test_every_command_has_help(command: str, tmp_path: Path) -> None:
+    done = call(command, "--help", cwd=tmp_path)
+    assert done.returncode == 0
+    assert done.stdout.startswith("Usage: ")
+
+
+def test_bad_settings_are_all_named_before_any_host_is_reached(tmp_path: Path) -> None:
+    (tmp_path / "deploy.py").touch()
+    (tmp_path / "inventory.py").write_text(
+        'hosts = [("gpu01", {"port": 99999}), ("gpu02", {"contxt": 1})]\n'
+    )
+    done = call("up", "inventory.py", cwd=tmp_path)
+    assert done.returncode == 1
+    assert "gpu01: port: found 99999, allowed: a whole number from 1 to 65535" in done.stderr
+    assert "gpu02: contxt: unknown key, nearest known: context" in done.stderr
+    assert "Connecting" not in done.stderr
+
+
+def test_an_inventory_without_a_deploy_is_one_line(tmp_path: Path) -> None:
+    (tmp_path / "inventory.py").write_text('hosts = ["gpu01"]\n')
+    done = call("up", "inventory.py", cwd=tmp_path)
+    assert done.returncode == 1
+    assert "no deploy.py beside it" in done.stderr
