@@ -82,11 +82,14 @@ def slow(lab: Lab) -> Any:
 def test_a_killed_controller_costs_nothing(
     site: Any, on_host: OnHost, changes: dict[str, Any], kind: str
 ) -> None:
+    forget(on_host, kind)
     child = site.start("up", **changes)
-    unit = until_running(on_host, kind)
-    before = invocation(on_host, unit)
-    os.killpg(child.pid, 9)
-    child.communicate()
+    try:
+        unit = until_running(on_host, kind)
+        before = invocation(on_host, unit)
+    finally:
+        os.killpg(child.pid, 9)
+        child.communicate()
     time.sleep(1)
     assert invocation(on_host, unit) == before  # the job did not notice
     ran = site.run("up", **changes)
@@ -105,13 +108,14 @@ def test_a_silent_link_ends_in_one_line_and_the_job_goes_on(
     forget(on_host, kind)
     fresh = {**changes, "context": 4096}  # another generation than the killed run's
     child = site.start("up", **fresh)
-    until_running(on_host, kind)
-    lab.unplug("gpu01")
-    cut = time.monotonic()
     try:
+        until_running(on_host, kind)
+        lab.unplug("gpu01")
+        cut = time.monotonic()
         output, _ = child.communicate(timeout=BOUND_SECONDS)
     finally:
         lab.plug("gpu01")
+        child.kill()
     assert child.returncode == 1
     assert "the connection was lost" in output, output
     assert "Traceback" not in output
