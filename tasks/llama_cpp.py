@@ -108,6 +108,9 @@ def spec(settings: Settings, commit: str, cores: int) -> jobs.Spec:
         "LANG": "C.UTF-8",
         "PATH": f"{settings.cuda_home}/bin:/usr/sbin:/usr/bin:/sbin:/bin",
         "CCACHE_DIR": CCACHE,
+        # The folder is named by the build; objects that are the same in two builds are shared.
+        "CCACHE_BASEDIR": folder,
+        "CCACHE_NOHASHDIR": "true",
     }
 
     def script(name: str, *arguments: str) -> list[str]:
