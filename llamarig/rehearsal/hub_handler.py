@@ -11,7 +11,7 @@ from http.server import BaseHTTPRequestHandler
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from llamarig.rehearsal.hub import Content, Served
+    from llamarig.rehearsal.hub_content import Content, Served
 
 CHUNK = 256 * 1024
 

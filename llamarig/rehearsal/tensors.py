@@ -16,7 +16,7 @@ import numpy as np
 import numpy.typing as npt
 
 if TYPE_CHECKING:
-    from llamarig.rehearsal.model import Shape
+    from llamarig.rehearsal.shape import Shape
     from llamarig.rehearsal.vocabulary import Vocabulary
 
 Matrix = npt.NDArray[np.float32]

@@ -14,6 +14,7 @@ import pytest
 
 from llamarig.rehearsal import model
 from llamarig.rehearsal.hub import Hub
+from llamarig.rehearsal.shape import Shape
 
 REPO, NAME = "someone/tiny-GGUF", "tiny.gguf"
 
@@ -21,7 +22,7 @@ REPO, NAME = "someone/tiny-GGUF", "tiny.gguf"
 @pytest.fixture(scope="module")
 def tiny(tmp_path_factory: pytest.TempPathFactory) -> Path:
     path = tmp_path_factory.mktemp("model") / NAME
-    model.make(path, model.Shape(layers=4))
+    model.make(path, Shape(layers=4))
     return path
 
 

@@ -8,11 +8,12 @@ import pytest
 
 from llamarig.onhost import gguf_header
 from llamarig.rehearsal import model, vocabulary
+from llamarig.rehearsal.shape import Shape
 
 
 def test_the_same_shape_is_the_same_file(tmp_path: Path) -> None:
     for name in ("a", "b"):
-        model.make(tmp_path / name, model.Shape(layers=4))
+        model.make(tmp_path / name, Shape(layers=4))
     assert (tmp_path / "a").read_bytes() == (tmp_path / "b").read_bytes()
 
 
@@ -23,7 +24,7 @@ def test_the_header_tells_of_the_heads(
     tmp_path: Path, heads: str, layers: int, tensors: int
 ) -> None:
     path = tmp_path / "m.gguf"
-    model.make(path, model.Shape(layers=4, heads=heads))
+    model.make(path, Shape(layers=4, heads=heads))
     found = gguf_header.read(str(path))
     assert (found.nextn_predict_layers, found.mtp_tensors) == (layers, tensors)
     assert found.block_count == 4 + layers
@@ -32,8 +33,8 @@ def test_the_header_tells_of_the_heads(
 def test_options_change_the_weights(tmp_path: Path) -> None:
     sums = set()
     for number, shape in enumerate(
-        [model.Shape(layers=4), model.Shape(layers=4, heads="bad"),
-         model.Shape(layers=4, acceptance=0.8)]
+        [Shape(layers=4), Shape(layers=4, heads="bad"),
+         Shape(layers=4, acceptance=0.8)]
     ):  # fmt: skip
         model.make(tmp_path / str(number), shape)
         sums.add(model.sha256(tmp_path / str(number)))
