@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import json
 import time
 from collections.abc import Generator
-from importlib.resources import files as package_files
 from typing import Any
 
 import gevent
@@ -16,20 +14,15 @@ from pyinfra.operations import files
 from pyinfra.operations import server as stock
 
 from llamarig import connection, report
-from llamarig.paths import CURRENT, GENERATIONS, JOBS, LIVE_UNIT, ROOT, UNIT_LINK, WANTS_LINK
+from llamarig.paths import CURRENT, LIVE_UNIT, UNIT_LINK, WANTS_LINK
 from llamarig.settings import Settings
-from llamarig.tasks import generation, llama_cpp, model, site
+from llamarig.tasks import generation, llama_cpp, model, proof, site
 from llamarig.tasks.facts.generation import Generation, Generations, GenerationState
 from llamarig.tasks.facts.live_server import LiveServer
 from llamarig.tasks.facts.proof import Proof
 from llamarig.tasks.operations import generations, jobs
 from llamarig.tasks.operations.outcome import failure
 from llamarig.tasks.step import step
-
-# Seconds that a model of 17 GB may take from a data disk to the card before /health says ok.
-LOAD_SECONDS = 900
-# One prompt of each class (math, code, prose): they draft differently well.
-PROMPTS = 3
 
 
 @step("Server")
@@ -101,60 +94,6 @@ def _candidate(settings: Settings) -> tuple[GenerationState, Generation | None]:
     return known, known.number(rendered.number) if rendered else None
 
 
-def _record_path(candidate: Generation, *, force: bool) -> str:
-    """A smoke test never overwrites the proof that the generation went live on."""
-    name = "smoke.json" if force else "proof.json"
-    return f"{GENERATIONS}/{candidate.number}/{name}"
-
-
-def _proof_config(settings: Settings, candidate: Generation, *, force: bool) -> dict[str, Any]:
-    folder = f"{GENERATIONS}/{candidate.number}"
-    suite = json.loads(package_files("llamarig.measure").joinpath("prompts.json").read_text())
-    return {
-        "record": _record_path(candidate, force=force),
-        "root": ROOT,
-        "generation": candidate.number,
-        "live_unit": LIVE_UNIT,
-        "arms": {
-            "baseline": f"{folder}/candidate-baseline.service",
-            "mtp": f"{folder}/candidate-mtp.service",
-        },
-        "port": settings.proof_port,
-        "api_key_file": None,
-        "min_speedup": settings.min_speedup,
-        "rounds": settings.proof_rounds,
-        "max_rounds": settings.proof_max_rounds,
-        "prompts": suite["prompts"][:PROMPTS],
-        "tokens": settings.proof_tokens,
-        "load_timeout_s": LOAD_SECONDS,
-        "request_timeout_s": 600,
-        "warmup": suite["warmup"],
-        "warmup_tokens": 16,
-        "proof_key": candidate.manifest["proof_key"],
-        "proof_inputs": {},
-        "build_number": int(llama_cpp.number(settings)),
-        "reuse": not force,
-        "flip": not force,
-    }
-
-
-def proof_spec(settings: Settings, candidate: Generation, *, force: bool) -> jobs.Spec:
-    """The proof's job. Its last words start what `current` names, whatever happened before."""
-    name = f"prove-{candidate.number}"
-    config = f"{JOBS}/{name}/prove.json"
-    python = ["/usr/bin/python3", jobs.program(), "prove"]
-    env = {"PATH": "/usr/sbin:/usr/bin:/sbin:/bin", "LANG": "C.UTF-8"}
-    limit = settings.proof_timeout_minutes * 60
-    return jobs.Spec(
-        name=name,
-        title=f"prove generation {candidate.number}",
-        unit="rounds",
-        stages=[jobs.Stage("measure", [*python, config], limit, env)],
-        last_words=[*python, "--finish", config],
-        files={"prove.json": json.dumps(_proof_config(settings, candidate, force=force), indent=2)},
-    )
-
-
 @operation()
 def prove_generation(settings: Settings, force: bool) -> Generator[PyinfraCommand, None, None]:
     """Prove the candidate unless it is current and proven; `force` measures in any case."""
@@ -169,13 +108,13 @@ def prove_generation(settings: Settings, force: bool) -> Generator[PyinfraComman
         host.noop(f"generation {candidate.number} is current and proven")
         _report(candidate, candidate.proof, settings)
         return
-    job = proof_spec(settings, candidate, force=force)
+    job = proof.spec(settings, candidate, force=force)
     yield from jobs.start(job)
     if not state.is_executing:
         return
     passed = yield from jobs.wait(job, settings.proof_timeout_minutes * 60 + 60)
     after: GenerationState = host.get_fact(Generations)
-    taken = host.get_fact(Proof, record=_record_path(candidate, force=force))
+    taken = host.get_fact(Proof, record=proof.record_path(candidate, force=force))
     _report(candidate, taken, settings)
     if after.live and (force or not passed):
         # The job's last words started it again; "serves on" is said when it does.
@@ -184,13 +123,13 @@ def prove_generation(settings: Settings, force: bool) -> Generator[PyinfraComman
         yield failure(_what_now(after, candidate.number))
 
 
-def _report(candidate: Generation, proof: dict[str, Any] | None, settings: Settings) -> None:
+def _report(candidate: Generation, found: dict[str, Any] | None, settings: Settings) -> None:
     manifest = candidate.manifest
     report.record(
         host.name,
         generation=candidate.number,
         release=manifest["release"],
-        smoke=proof,
+        smoke=found,
         model={"file": manifest["model"]["file"], "sha256": manifest["model"]["sha256"]},
         port=settings.port,
     )
@@ -237,10 +176,10 @@ def _reachable(bind: str) -> str:
 
 
 def _answers(served: dict[str, Any]) -> Generator[PyinfraCommand, None, None]:
-    """Fail unless /health of our own unit says ok within `LOAD_SECONDS`. served: bind, port."""
+    """Fail unless /health of our own unit says ok within `proof.LOAD_SECONDS`. served: bind, port."""
     url = f"http://{_reachable(served['bind'])}:{served['port']}/health"
     check = f"systemctl is-active {LIVE_UNIT}; curl -s -m 5 -o /dev/null -w '%{{http_code}}' {url}"
-    deadline = time.monotonic() + LOAD_SECONDS
+    deadline = time.monotonic() + proof.LOAD_SECONDS
     while time.monotonic() < deadline:
         try:
             _, lines = connection.run(host, check)
@@ -253,4 +192,4 @@ def _answers(served: dict[str, Any]) -> Generator[PyinfraCommand, None, None]:
             yield failure(f"{LIVE_UNIT} does not run; journalctl -u {LIVE_UNIT} says why")
             return
         gevent.sleep(0.5)
-    yield failure(f"{LIVE_UNIT} did not answer within {LOAD_SECONDS} s")
+    yield failure(f"{LIVE_UNIT} did not answer within {proof.LOAD_SECONDS} s")

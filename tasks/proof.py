@@ -1,0 +1,72 @@
+"""The proof's job: what the host is told to measure, and where it records it."""
+
+from __future__ import annotations
+
+import json
+from importlib.resources import files as package_files
+from typing import Any
+
+from llamarig.paths import GENERATIONS, JOBS, LIVE_UNIT, ROOT
+from llamarig.settings import Settings
+from llamarig.tasks import llama_cpp
+from llamarig.tasks.facts.generation import Generation
+from llamarig.tasks.operations import jobs
+
+# Seconds that a model of 17 GB may take from a data disk to the card before /health says ok.
+LOAD_SECONDS = 900
+# One prompt of each class (math, code, prose): they draft differently well.
+PROMPTS = 3
+
+
+def record_path(candidate: Generation, *, force: bool) -> str:
+    """A smoke test never overwrites the proof that the generation went live on."""
+    name = "smoke.json" if force else "proof.json"
+    return f"{GENERATIONS}/{candidate.number}/{name}"
+
+
+def _config(settings: Settings, candidate: Generation, *, force: bool) -> dict[str, Any]:
+    folder = f"{GENERATIONS}/{candidate.number}"
+    suite = json.loads(package_files("llamarig.measure").joinpath("prompts.json").read_text())
+    return {
+        "record": record_path(candidate, force=force),
+        "root": ROOT,
+        "generation": candidate.number,
+        "live_unit": LIVE_UNIT,
+        "arms": {
+            "baseline": f"{folder}/candidate-baseline.service",
+            "mtp": f"{folder}/candidate-mtp.service",
+        },
+        "port": settings.proof_port,
+        "api_key_file": None,
+        "min_speedup": settings.min_speedup,
+        "rounds": settings.proof_rounds,
+        "max_rounds": settings.proof_max_rounds,
+        "prompts": suite["prompts"][:PROMPTS],
+        "tokens": settings.proof_tokens,
+        "load_timeout_s": LOAD_SECONDS,
+        "request_timeout_s": 600,
+        "warmup": suite["warmup"],
+        "warmup_tokens": 16,
+        "proof_key": candidate.manifest["proof_key"],
+        "proof_inputs": {},
+        "build_number": int(llama_cpp.number(settings)),
+        "reuse": not force,
+        "flip": not force,
+    }
+
+
+def spec(settings: Settings, candidate: Generation, *, force: bool) -> jobs.Spec:
+    """The proof's job. Its last words start what `current` names, whatever happened before."""
+    name = f"prove-{candidate.number}"
+    config = f"{JOBS}/{name}/prove.json"
+    python = ["/usr/bin/python3", jobs.program(), "prove"]
+    env = {"PATH": "/usr/sbin:/usr/bin:/sbin:/bin", "LANG": "C.UTF-8"}
+    limit = settings.proof_timeout_minutes * 60
+    return jobs.Spec(
+        name=name,
+        title=f"prove generation {candidate.number}",
+        unit="rounds",
+        stages=[jobs.Stage("measure", [*python, config], limit, env)],
+        last_words=[*python, "--finish", config],
+        files={"prove.json": json.dumps(_config(settings, candidate, force=force), indent=2)},
+    )
