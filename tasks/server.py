@@ -176,7 +176,7 @@ def _reachable(bind: str) -> str:
 
 
 def _answers(served: dict[str, Any]) -> Generator[PyinfraCommand, None, None]:
-    """Fail unless /health of our own unit says ok within `proof.LOAD_SECONDS`. served: bind, port."""
+    """Fail unless /health of our own unit says ok in time. served: bind and port."""
     url = f"http://{_reachable(served['bind'])}:{served['port']}/health"
     check = f"systemctl is-active {LIVE_UNIT}; curl -s -m 5 -o /dev/null -w '%{{http_code}}' {url}"
     deadline = time.monotonic() + proof.LOAD_SECONDS
