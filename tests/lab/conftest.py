@@ -13,6 +13,7 @@ from typing import Any
 
 import pytest
 
+from llamarig.rehearsal import snapshot
 from llamarig.rehearsal.lab import Lab
 
 REPO = Path(__file__).resolve().parents[2]
@@ -74,13 +75,30 @@ class Site:
         return Ran(child.returncode, output, found)
 
 
+@pytest.fixture(scope="session")
+def deployed(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """The name of a snapshot: a host with a proven server. Made once for all files that ask."""
+    made, name = Lab(f"base{os.getpid() % 1000}"), f"tested{os.getpid()}"
+    try:
+        made.up(1, services=True, agreed=lambda question: True)
+        ran = Site(tmp_path_factory.mktemp("base"), made).run("up")
+        assert ran.code == 0, ran.output
+        made.snapshot("gpu01", name)
+    finally:
+        made.down()
+    yield name
+    snapshot.remove(name)
+
+
 @pytest.fixture(scope="module")
 def lab(request: pytest.FixtureRequest) -> Iterator[Lab]:
-    """A lab of the module's own, with hub and git origin; removed whatever happens."""
+    """A lab of the module's own, with hub and git origin; removed whatever happens. Its host is
+    empty, or deployed to if the module says FROM_DEPLOYED."""
     made = Lab(f"{request.module.__name__.removeprefix('test_')[:6]}{os.getpid() % 1000}")
+    ready = getattr(request.module, "FROM_DEPLOYED", False)
+    start = request.getfixturevalue("deployed") if ready else None
     try:
-        made.up(1, snapshot=getattr(request.module, "SNAPSHOT_FROM", None), services=True,
-                agreed=lambda question: True)  # fmt: skip
+        made.up(1, snapshot=start, services=True, agreed=lambda question: True)
         yield made
     finally:
         made.down()

@@ -14,7 +14,7 @@ from typing import Any
 
 import pytest
 
-from llamarig.rehearsal import model, snapshot
+from llamarig.rehearsal import model
 from llamarig.rehearsal.lab import Lab
 
 pytestmark = [
@@ -22,7 +22,6 @@ pytestmark = [
     pytest.mark.skipif(os.geteuid() != 0, reason="made hosts need root"),
 ]
 OnHost = Callable[[str], str]
-DEPLOYED = "deployed"
 
 
 def ask(lab: Lab) -> dict[str, Any]:
@@ -155,11 +154,3 @@ def test_smoke_measures_again_and_status_tells(site: Any) -> None:
     told = site.run("status")
     assert told.code == 0, told.output
     assert "serves since" in told.output
-
-
-def test_the_deployed_host_becomes_a_snapshot(lab: Lab) -> None:
-    """Fault tests start from it."""
-    if DEPLOYED in snapshot.names():
-        snapshot.remove(DEPLOYED)
-    lab.snapshot("gpu01", DEPLOYED)
-    assert DEPLOYED in snapshot.names()

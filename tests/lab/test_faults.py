@@ -19,8 +19,7 @@ pytestmark = [
     pytest.mark.skipif(os.geteuid() != 0, reason="made hosts need root"),
 ]
 OnHost = Callable[[str], str]
-# Saved by test_deploy.py, which runs before this file.
-SNAPSHOT_FROM = "deployed"
+FROM_DEPLOYED = True
 # A command must end within this after its link was cut: the kernel's 20 s, and what it was doing.
 BOUND_SECONDS = 90
 

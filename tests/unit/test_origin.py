@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 
+from llamarig.errors import UserError
 from llamarig.rehearsal import origin
 
 
@@ -36,6 +37,43 @@ def test_the_commit_depends_on_nothing_but_the_tree(
     assert origin.commit(other) != first
 
 
+def fill(folder: Path) -> None:
+    (folder / "file").write_text("content\n")
+
+
+def never(folder: Path) -> None:
+    raise AssertionError(f"{folder}: made again")
+
+
+def expected(tmp_path: Path) -> str:
+    (tmp_path / "once").mkdir()
+    fill(tmp_path / "once")
+    return origin.commit(tmp_path / "once")
+
+
+def test_a_repository_is_made_once(tmp_path: Path) -> None:
+    made, place = expected(tmp_path), tmp_path / "origin" / "x.git"
+    assert origin.publish(place, fill, made) == place
+    assert origin.publish(place, never, made) == place
+    assert [path.name for path in place.parent.iterdir()] == ["x.git"]
+
+
+def test_a_damaged_repository_is_made_anew(tmp_path: Path) -> None:
+    made, place = expected(tmp_path), tmp_path / "origin" / "x.git"
+    origin.publish(place, fill, made)
+    (place / "HEAD").unlink()
+    origin.publish(place, fill, made)
+    assert (place / "HEAD").exists()
+    assert [path.name for path in place.parent.iterdir()] == ["x.git"]
+
+
+def test_another_commit_is_refused_and_leaves_nothing(tmp_path: Path) -> None:
+    place = tmp_path / "origin" / "x.git"
+    with pytest.raises(UserError, match="expected 0000"):
+        origin.publish(place, fill, "0" * 40)
+    assert list(place.parent.iterdir()) == []
+
+
 def test_a_shallow_clone_by_tag_has_everything(tmp_path: Path) -> None:
     made = origin.commit(tree(tmp_path / "tree"))
     bare = tmp_path / "base" / "x.git"
@@ -55,7 +93,7 @@ def test_a_shallow_clone_by_tag_has_everything(tmp_path: Path) -> None:
             done = subprocess.run(
                 ["git", "clone", "-q", "--depth", "1", "--branch", origin.TAG,
                  f"git://127.0.0.1:{port}/x.git", str(clone)],
-                capture_output=True, text=True, check=False,
+                capture_output=True, text=True, timeout=20, check=False,
             )  # fmt: skip
             if done.returncode == 0:
                 break
