@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import sys
 from collections.abc import Callable
 from pathlib import Path
@@ -12,18 +13,28 @@ import click
 
 from llamarig.cli import runner, table
 from llamarig.cli.inventory import inventory_argument
+from llamarig.errors import UserError
 
 INTERRUPTED = 130
 SMOKE = "llamarig.tasks.smoke.run"
 
-_json = click.option(
-    "--json", "json_path", type=click.Path(path_type=Path), help="Write the run report there."
-)
+
+def _writable(context: click.Context, option: click.Parameter, path: Path | None) -> Path | None:
+    """Refuse at once what could not be written after an hour's deploy."""
+    if path is not None and (path.is_dir() or not os.access(path.absolute().parent, os.W_OK)):
+        raise UserError(f"--json {path}: can't be written, name a file in an existing folder")
+    return path
+
+
+json_option = click.option(
+    "--json", "json_path", type=click.Path(path_type=Path), callback=_writable,
+    help="Write the run report there.",
+)  # fmt: skip
 _limit = click.option("--limit", multiple=True, help="Only these hosts or groups (repeatable).")
 
 
 def options(command: Callable[..., Any]) -> Callable[..., Any]:
-    return _limit(_json(inventory_argument(command)))
+    return _limit(json_option(inventory_argument(command)))
 
 
 @click.command()

@@ -45,8 +45,9 @@ def up(
 
     chosen = Lab(name, _say)
     state = chosen.up(count, source, data_size, services, agreed)
+    option = f"--name {name} " if name else ""
     for host in state.hosts:
-        click.echo(f"{host.name}  {host.address}  llamarig lab ssh {host.name}")
+        click.echo(f"{host.name}  {host.address}  llamarig lab ssh {option}{host.name}")
 
 
 @lab.command()

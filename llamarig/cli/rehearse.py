@@ -17,7 +17,7 @@ INVENTORY = "from llamarig.rehearsal.inventory import hosts as _hosts\n\nhosts =
 @click.command()
 @click.option("--hosts", "count", type=click.IntRange(1, 8), default=1, help="How many hosts.")
 @click.option("--yes", is_flag=True, help="Install missing programs without asking.")
-@click.option("--json", "json_path", type=click.Path(path_type=Path), help="Write the run report.")
+@deploy.json_option
 def rehearse(count: int, yes: bool, json_path: Path | None) -> None:
     """Make hosts on this machine, deploy to them, prove MTP on the CPU, leave them serving."""
 
@@ -26,13 +26,14 @@ def rehearse(count: int, yes: bool, json_path: Path | None) -> None:
 
     lab = Lab(say=lambda line: click.echo(line, err=True))
     lab.up(count, services=True, agreed=agreed)
-    result = runner.run(inventory(lab), runner.DEPLOY)
+    place = inventory(lab)
+    result = runner.run(place, runner.DEPLOY)
     deploy.finish(result, json_path)
     table.show(result.hosts)
     if not deploy.proven(result):
         click.echo("llamarig: the proof did not pass; the lines above say why", err=True)
         sys.exit(1)
-    _what_next(result)
+    _what_next(result, place)
 
 
 def inventory(lab: Lab) -> Path:
@@ -48,17 +49,14 @@ def inventory(lab: Lab) -> Path:
     return site / "inventory.py"
 
 
-def _what_next(result: runner.Result) -> None:
+def _what_next(result: runner.Result, place: Path) -> None:
     name, entry = sorted(result.hosts.items())[0]
     url = entry["url"]
     body = '{"messages":[{"role":"user","content":"Count to ten."}],"max_tokens":32}'
+    here = place.relative_to(Path.cwd()) if place.is_relative_to(Path.cwd()) else place
     print(f"\n{name} serves at {url}; it is a small model that counts. Ask it:")
     print(f"  curl -s {url}/v1/chat/completions -H 'Content-Type: application/json' -d '{body}'")
-    print(f"Log in:             llamarig lab ssh {name}")
-    print(f"Change nothing:     llamarig up {_shown(result)}")
-    print("Throw it all away:  llamarig lab down")
-
-
-def _shown(result: runner.Result) -> str:
-    here = Path.cwd() / "inventory" / "rehearsal.py"
-    return "inventory/rehearsal.py" if here.is_file() else "SITE/inventory.py"
+    print("From this folder:")
+    print(f"  llamarig lab ssh {name}    # log in")
+    print(f"  llamarig up {here}    # again: nothing to do")
+    print("  llamarig lab down    # throw it all away")

@@ -48,6 +48,21 @@ def command_lines() -> str:
     return found
 
 
+def test_with_nothing_before_a_failed_candidate_stays_stopped(
+    site: Any, lab: Lab, on_host: OnHost
+) -> None:
+    ran = site.run("up", spec_type="none")
+    assert ran.code == 1, ran.output
+    assert "compile" in ran.output  # progress, as plain lines
+    assert "nothing serves and the candidate stays stopped: tune" in ran.output
+    assert on_host("ls /opt/llamarig/current 2>&1 || true").endswith("No such file or directory")
+    assert on_host("systemctl is-active llama-server || true") == "inactive"
+    assert on_host("pgrep -c llama-server || true") == "0"
+    lab.restart("gpu01")
+    assert on_host("pgrep -c llama-server || true") == "0"
+    assert on_host("systemctl is-system-running --wait") == "running"
+
+
 def test_an_empty_host_becomes_a_proven_server(site: Any, lab: Lab, on_host: OnHost) -> None:
     ran = site.run("up")
     assert ran.code == 0, ran.output
@@ -56,7 +71,6 @@ def test_an_empty_host_becomes_a_proven_server(site: Any, lab: Lab, on_host: OnH
     assert proof["interval"][0] >= 1.7
     assert proof["acceptance"] > 0.9
     assert {each["arm"] for each in proof["samples"]} == {"baseline", "mtp"}
-    assert "compile" in ran.output  # progress, as plain lines
     assert on_host("systemctl is-active llama-server") == "active"
     assert on_host("systemctl is-enabled llama-server") in ("enabled", "linked")
     assert "(build 11434," in on_host(
