@@ -137,7 +137,7 @@
 #   as "0.0.0.0" or "127.0.0.1".
 # bind = "0.0.0.0"
 
-#   TCP port of the server, --port. Takes a whole number from 1 to 65535.
+#   TCP port of the server, --port. Takes a whole number from 1024 to 65535.
 # port = 8080
 
 #   CPU threads, --threads; None: llama.cpp chooses. Takes a whole number from 1 to 1024 or

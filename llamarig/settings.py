@@ -185,7 +185,10 @@ class Settings(BaseModel):
         default="0.0.0.0",
         description="Address the server listens on, --host; 127.0.0.1: the host alone.",
     )
-    port: int = Field(default=8080, ge=1, le=65535, description="TCP port of the server, --port.")
+    # A lower port would take a capability that the unit's sandbox drops.
+    port: int = Field(
+        default=8080, ge=1024, le=65535, description="TCP port of the server, --port."
+    )
     threads: int | None = Field(
         default=None, ge=1, le=1024, description="CPU threads, --threads; None: llama.cpp chooses."
     )

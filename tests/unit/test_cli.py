@@ -85,7 +85,7 @@ def test_bad_settings_are_all_named_before_any_host_is_reached(tmp_path: Path) -
     )
     done = call("up", "inventory.py", cwd=tmp_path)
     assert done.returncode == 1
-    assert "gpu01: port: found 99999, allowed: a whole number from 1 to 65535" in done.stderr
+    assert "gpu01: port: found 99999, allowed: a whole number from 1024 to 65535" in done.stderr
     assert "gpu02: contxt: unknown key, nearest known: context" in done.stderr
     assert "Connecting" not in done.stderr
 

@@ -34,12 +34,12 @@ def test_defaults_keep_their_own_limits() -> None:
 @pytest.mark.parametrize(
     ("key", "value", "line"),
     [
-        ("port", 99999, "found 99999, allowed: a whole number from 1 to 65535"),
-        ("port", 0, "found 0, allowed: a whole number from 1 to 65535"),
-        ("port", "8080", "found '8080', allowed: a whole number from 1 to 65535"),
-        ("port", True, "found True, allowed: a whole number from 1 to 65535"),
-        ("port", 8080.0, "found 8080.0, allowed: a whole number from 1 to 65535"),
-        ("port", None, "found None, allowed: a whole number from 1 to 65535"),
+        ("port", 99999, "found 99999, allowed: a whole number from 1024 to 65535"),
+        ("port", 0, "found 0, allowed: a whole number from 1024 to 65535"),
+        ("port", "8080", "found '8080', allowed: a whole number from 1024 to 65535"),
+        ("port", True, "found True, allowed: a whole number from 1024 to 65535"),
+        ("port", 8080.0, "found 8080.0, allowed: a whole number from 1024 to 65535"),
+        ("port", None, "found None, allowed: a whole number from 1024 to 65535"),
         ("threads", 0, "found 0, allowed: a whole number from 1 to 1024 or None"),
         ("parallel", 0, "found 0, allowed: a whole number, at least 1"),
         ("context", 255, "found 255, allowed: a whole number from 256 to 49152"),
@@ -225,7 +225,7 @@ def test_the_same_fault_on_all_hosts_is_one_line() -> None:
 
     assert settings == {}
     assert [fault.line() for fault in faults] == [
-        "all 3 hosts: port: found 0, allowed: a whole number from 1 to 65535",
+        "all 3 hosts: port: found 0, allowed: a whole number from 1024 to 65535",
         "gpu02: context: found 1, allowed: a whole number from 256 to 49152",
     ]
 
