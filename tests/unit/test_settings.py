@@ -231,7 +231,7 @@ def test_the_same_fault_on_all_hosts_is_one_line() -> None:
 
 
 def test_a_fault_that_not_all_share_stays_with_its_hosts() -> None:
-    settings, faults = read({"gpu01": {"port": 0}, "gpu02": {"port": 1}, "gpu03": {"port": 0}})
+    settings, faults = read({"gpu01": {"port": 0}, "gpu02": {"port": 1024}, "gpu03": {"port": 0}})
     assert list(settings) == ["gpu02"]
     assert [fault.host for fault in faults] == ["gpu01", "gpu03"]
     alone = read({"gpu01": {"port": 0}})[1]
