@@ -65,7 +65,7 @@ def spec(settings: Settings, candidate: Generation, *, force: bool) -> jobs.Spec
     return jobs.Spec(
         name=name,
         title=f"prove generation {candidate.number}",
-        unit="rounds",
+        unit="answers",
         stages=[jobs.Stage("measure", [*python, config], limit, env)],
         last_words=[*python, "--finish", config],
         files={"prove.json": json.dumps(_config(settings, candidate, force=force), indent=2)},

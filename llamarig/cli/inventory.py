@@ -70,6 +70,12 @@ def group_data_folders(inventory: Path) -> list[Path]:
     return [each / "group_data" for each in candidates if (each / "group_data").is_dir()]
 
 
+def own_environment() -> dict[str, str]:
+    """The environment for pyinfra as our child. An activated environment that is not ours would
+    make it import that one's packages."""
+    return {key: value for key, value in os.environ.items() if key != "VIRTUAL_ENV"}
+
+
 def load(inventory: Path) -> dict[str, HostData]:
     """The hosts of an inventory file, by name, in its order.
 
@@ -91,6 +97,7 @@ def load(inventory: Path) -> dict[str, HostData]:
         done = subprocess.run(
             argv,
             cwd=site,
+            env=own_environment(),
             stdin=subprocess.DEVNULL,
             capture_output=True,
             text=True,

@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import contextlib
 import ctypes
 import json
-import os
 import signal
 import subprocess
 import sys
@@ -16,7 +14,13 @@ from pathlib import Path
 from typing import Any
 
 from llamarig import report, settings
-from llamarig.cli.inventory import HostData, group_data_folders, load, site_of
+from llamarig.cli.inventory import (
+    HostData,
+    group_data_folders,
+    load,
+    own_environment,
+    site_of,
+)
 from llamarig.errors import UserError
 
 PR_SET_PDEATHSIG = 1
@@ -78,7 +82,7 @@ def run(inventory: Path, what: str, *, dry: bool = False, limit: tuple[str, ...]
     command = argv(inventory, what, dry=dry, limit=limit)
     with tempfile.TemporaryDirectory(prefix="llamarig-") as folder:
         path = Path(folder) / "report.json"
-        environment = {**os.environ, report.VARIABLE: str(path), "PYINFRA_PROGRESS": "off"}
+        environment = {**own_environment(), report.VARIABLE: str(path), "PYINFRA_PROGRESS": "off"}
         child = subprocess.Popen(
             command,
             cwd=site,
@@ -91,11 +95,9 @@ def run(inventory: Path, what: str, *, dry: bool = False, limit: tuple[str, ...]
             output, _ = child.communicate()
         except KeyboardInterrupt:
             interrupted = True
-            # At a terminal the child got it too; a signal to us alone must reach it.
-            child.send_signal(signal.SIGINT)
-            with contextlib.suppress(subprocess.TimeoutExpired):
-                child.wait(timeout=15)
-            child.kill()
+            # On SIGINT pyinfra waits for the running operation, a build perhaps. Ending it is safe:
+            # what the host holds for us (lock, password) goes with the connection.
+            child.terminate()
             output, _ = child.communicate()
         hosts = json.loads(path.read_text())["hosts"] if path.exists() else {}
     for name in _wanted(known, limit):

@@ -7,6 +7,7 @@ from typing import Any
 
 from rich.console import Console
 from rich.table import Table
+from rich.text import Text
 
 COLUMNS = (
     "host", "release", "model", "baseline t/s", "MTP t/s", "speedup", "acceptance", "verdict",
@@ -49,13 +50,22 @@ def show(hosts: dict[str, dict[str, Any]]) -> None:
     """Print the table on stdout: drawn on a terminal, columns of plain text elsewhere."""
     rows = [row(name, entry) for name, entry in sorted(hosts.items())]
     if sys.stdout.isatty():
-        table = Table(*COLUMNS)
-        for each in rows:
-            table.add_row(*each)
-        Console().print(table)
+        _draw(rows)
         return
     widths = [max(len(line[i]) for line in [list(COLUMNS), *rows]) for i in range(len(COLUMNS))]
     for line in [list(COLUMNS), *rows]:
         print(
             "  ".join(cell.ljust(width) for cell, width in zip(line, widths, strict=True)).rstrip()
         )
+
+
+def _draw(rows: list[list[str]]) -> None:
+    """The table for people. Eighty columns hold it: long names break over lines, figures never."""
+    table = Table(box=None, padding=(0, 2, 0, 0), pad_edge=False)
+    for name in COLUMNS:
+        long = name in ("release", "model")
+        header = name.replace(" t/s", "\nt/s").replace("acceptance", "accep-\ntance")
+        table.add_column(header, overflow="fold", no_wrap=not long, min_width=11 if long else None)
+    for each in rows:
+        table.add_row(*(Text(cell.replace("x [", "x\n[")) for cell in each))
+    Console().print(table)

@@ -90,6 +90,9 @@ class Lab:
     def _start_services(self, state: State) -> None:
         from llamarig.rehearsal import services
 
+        self.say(
+            "starting the stand-in hub and the git origin (made first, if not yet in the cache)"
+        )
         # From here on there may be something to stop, however far the start comes.
         state.services = state.services or {}
         save(self.folder, state)

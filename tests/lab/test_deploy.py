@@ -5,8 +5,10 @@ from __future__ import annotations
 import contextlib
 import json
 import os
+import signal
 import subprocess
 import sys
+import time
 import urllib.request
 from collections.abc import Callable
 from pathlib import Path
@@ -33,6 +35,13 @@ def ask(lab: Lab) -> dict[str, Any]:
     with urllib.request.urlopen(request, timeout=60) as reply:
         found: dict[str, Any] = json.load(reply)
     return found
+
+
+def until(true: Callable[[], bool], seconds: float = 60) -> None:
+    deadline = time.monotonic() + seconds
+    while not true():
+        assert time.monotonic() < deadline
+        time.sleep(0.2)
 
 
 def live_pid(on_host: OnHost) -> str:
@@ -161,8 +170,20 @@ def test_the_gate_holds_and_what_served_serves_on(
     assert on_host("ls /run/systemd/system | grep -c candidate || true") == "0"
 
 
+def test_ctrl_c_ends_at_once_and_the_job_goes_on(site: Any, on_host: OnHost) -> None:
+    child = site.start("smoke")
+    until(lambda: "llamarig-prove" in on_host("systemctl list-units --plain 'llamarig-prove-*'"))
+    os.killpg(child.pid, signal.SIGINT)  # what a terminal does
+    output, _ = child.communicate(timeout=10)
+    assert child.returncode == 130
+    assert output.endswith("llamarig: stopped; jobs that run on hosts go on, `up` joins them\n")
+    assert "Traceback" not in output
+    assert "llamarig-prove" in on_host("systemctl list-units --plain 'llamarig-prove-*'")
+
+
 def test_smoke_measures_again_and_status_tells(site: Any) -> None:
     measured = site.run("smoke")
+    assert "already running on the host, joined" in measured.output  # what Ctrl-C left
     assert measured.code == 0, measured.output
     assert measured.host()["smoke"]["verdict"] == "pass"
     told = site.run("status")
