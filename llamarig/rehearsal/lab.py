@@ -90,9 +90,7 @@ class Lab:
     def _start_services(self, state: State) -> None:
         from llamarig.rehearsal import services
 
-        self.say(
-            "starting the stand-in hub and the git origin (made first, if not yet in the cache)"
-        )
+        self.say("starting the stand-in hub and the git origin (made once)")
         # From here on there may be something to stop, however far the start comes.
         state.services = state.services or {}
         save(self.folder, state)
