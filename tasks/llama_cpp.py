@@ -164,8 +164,9 @@ def release(settings: Settings) -> Generator[PyinfraCommand, None, None]:
     machine = host.get_fact(Machine)
     job = spec(settings, commit, machine.cores if machine else 1)
     yield from jobs.start(job)
-    if state.is_executing:
-        yield from jobs.wait(job, settings.build_timeout_minutes * 60)
+    limit = settings.build_timeout_minutes * 60
+    if state.is_executing and (reason := jobs.wait(job, limit)):
+        yield failure(reason)
 
 
 def _announce(settings: Settings) -> Generator[PyinfraCommand, None, None]:

@@ -130,13 +130,13 @@ def arrive(settings: Settings) -> Generator[PyinfraCommand, None, None]:
     """Wait for the download, then judge what came."""
     if not state.is_executing:
         return
-    found = record(settings)
+    found, reason = record(settings), None
     if found is None:
-        done = yield from jobs.wait(spec(settings), settings.download_timeout_minutes * 60)
-        found = record(settings) if done else None
-        if done and found is None:
-            yield failure(f"model: {settings.model_file} changed right after it was verified")
+        reason = jobs.wait(spec(settings), settings.download_timeout_minutes * 60)
+        found = record(settings) if reason is None else None
     if found is None:
+        changed = f"model: {settings.model_file} changed right after it was verified"
+        yield failure(reason or changed)
         return
     report.record(
         host.name,

@@ -112,15 +112,21 @@ def prove_generation(settings: Settings, force: bool) -> Generator[PyinfraComman
     yield from jobs.start(job)
     if not state.is_executing:
         return
-    passed = yield from jobs.wait(job, settings.proof_timeout_minutes * 60 + 60)
+    reason = jobs.wait(job, settings.proof_timeout_minutes * 60 + 60)
+    if reason and not connection.alive(host):
+        yield failure(reason)
+        return
     after: GenerationState = host.get_fact(Generations)
     taken = host.get_fact(Proof, record=proof.record_path(candidate, force=force))
     _report(candidate, taken, settings)
-    if after.live and (force or not passed):
+    silent = None
+    if after.live and (force or reason):
         # The job's last words started it again; "serves on" is said when it does.
-        yield from _answers(after.live.manifest["address"])
-    if not passed:
-        yield failure(_what_now(after, candidate.number))
+        silent = _unanswered(after.live.manifest["address"])
+    if reason:
+        yield failure(reason, silent or _what_now(after, candidate.number))
+    elif silent:
+        yield failure(silent)
 
 
 def _report(candidate: Generation, found: dict[str, Any] | None, settings: Settings) -> None:
@@ -166,7 +172,8 @@ def go_live(settings: Settings) -> Generator[PyinfraCommand, None, None]:
     if state.is_executing:
         address = host.data.get("ssh_hostname") or host.name
         report.record(host.name, url=f"http://{address}:{settings.port}")
-        yield from _answers({"bind": settings.bind, "port": settings.port})
+        if silent := _unanswered({"bind": settings.bind, "port": settings.port}):
+            yield failure(silent)
 
 
 def _reachable(bind: str) -> str:
@@ -175,8 +182,8 @@ def _reachable(bind: str) -> str:
     return any_address.get(bind, f"[{bind}]" if ":" in bind else bind)
 
 
-def _answers(served: dict[str, Any]) -> Generator[PyinfraCommand, None, None]:
-    """Fail unless /health of our own unit says ok in time. served: bind and port."""
+def _unanswered(served: dict[str, Any]) -> str | None:
+    """None once /health of our own unit says ok; else why it does not. served: bind and port."""
     url = f"http://{_reachable(served['bind'])}:{served['port']}/health"
     check = f"systemctl is-active {LIVE_UNIT}; curl -s -m 5 -o /dev/null -w '%{{http_code}}' {url}"
     deadline = time.monotonic() + proof.LOAD_SECONDS
@@ -184,12 +191,10 @@ def _answers(served: dict[str, Any]) -> Generator[PyinfraCommand, None, None]:
         try:
             _, lines = connection.run(host, check)
         except ConnectionError as error:
-            yield failure(f"the connection was lost while the server loaded ({error})")
-            return
+            return f"the connection was lost while the server loaded ({error})"
         if lines[-1:] == ["200"] and lines[0] == "active":
-            return
+            return None
         if lines and lines[0] in ("failed", "inactive"):
-            yield failure(f"{LIVE_UNIT} does not run; journalctl -u {LIVE_UNIT} says why")
-            return
+            return f"{LIVE_UNIT} does not run; journalctl -u {LIVE_UNIT} says why"
         gevent.sleep(0.5)
-    yield failure(f"{LIVE_UNIT} did not answer within {proof.LOAD_SECONDS} s")
+    return f"{LIVE_UNIT} did not answer within {proof.LOAD_SECONDS} s"

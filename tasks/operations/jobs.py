@@ -144,37 +144,30 @@ def follow(on: Host, spec: Spec, timeout_s: float) -> JobState:
     raise TimeoutError(f"longer than {timeout_s / 60:.0f} minutes")
 
 
-def wait(spec: Spec, timeout_s: float) -> Generator[PyinfraCommand, None, bool]:
-    """Wait for a job inside an operation; returns whether it succeeded. Changes nothing."""
+def wait(spec: Spec, timeout_s: float) -> str | None:
+    """Wait for a job that runs; None if it succeeded, else one line that says why not."""
     journal = f"journalctl -u llamarig-{spec.name} on the host shows all of it"
     try:
         ended = follow(host, spec, timeout_s)
     except ConnectionError as error:
-        yield failure(
+        return (
             f"{spec.title}: the connection was lost ({error}); it goes on there, "
             "run the same command again to join it"
         )
-        return False
-    except TimeoutError as error:
-        yield failure(f"{spec.title}: {error}; {journal}")
-        return False
-    except FactProcessError as error:
-        yield failure(f"{spec.title}: {error}; {journal}")
-        return False
+    except (TimeoutError, FactProcessError) as error:
+        return f"{spec.title}: {error}; {journal}"
     if ended.state == "succeeded":
-        return True
+        return None
     if ended.state == "died":
-        yield failure(f"{spec.title}: it was killed; run the same command again; {journal}")
-    elif ended.state == "absent":
-        yield failure(f"{spec.title}: the host has no such job; run the same command again")
-    else:
-        yield failure(f"{spec.title}: {ended.message}; {journal}")
-    return False
+        return f"{spec.title}: it was killed; run the same command again; {journal}"
+    if ended.state == "absent":
+        return f"{spec.title}: the host has no such job; run the same command again"
+    return f"{spec.title}: {ended.message}; {journal}"
 
 
 @operation()
 def job(spec: Spec, timeout_s: float) -> Generator[PyinfraCommand, None, None]:
     """Start or join a job and wait until it is over."""
     yield from start(spec)
-    if state.is_executing:
-        yield from wait(spec, timeout_s)
+    if state.is_executing and (reason := wait(spec, timeout_s)):
+        yield failure(reason)

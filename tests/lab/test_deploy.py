@@ -67,6 +67,7 @@ def test_with_nothing_before_a_failed_candidate_stays_stopped(
     assert on_host("ls /opt/llamarig/current 2>&1 || true").endswith("No such file or directory")
     assert on_host("systemctl is-active llama-server || true") == "inactive"
     assert on_host("pgrep -c llama-server || true") == "0"
+    lab.kill("gpu01")
     lab.restart("gpu01")
     assert on_host("pgrep -c llama-server || true") == "0"
     assert on_host("systemctl is-system-running --wait") == "running"
@@ -164,6 +165,8 @@ def test_the_gate_holds_and_what_served_serves_on(
     ran = site.run("up", **change)
     assert ran.code == 1, ran.output
     assert any(line in problem for problem in ran.host()["problems"]), ran.output
+    if "below" in line:
+        assert "serves on; the candidate stays stopped: tune" in ran.output
     assert "[gpu01]" in ran.output
     assert on_host("readlink /opt/llamarig/current") == live
     assert ask(lab)["timings"]["draft_n_accepted"] > 0

@@ -29,8 +29,14 @@ def touched(on_host: OnHost) -> str:
     )
 
 
+@pytest.fixture(scope="module")
+def second_sshd(lab: Lab) -> None:
+    """Something else listens on port 2022; gone with the lab."""
+    lab.ssh("gpu01", "systemd-run --quiet --unit=second /usr/sbin/sshd -D -p 2022", sudo=True)
+
+
 @pytest.fixture
-def untouched(on_host: OnHost) -> Any:
+def untouched(on_host: OnHost, second_sshd: None) -> Any:
     before = touched(on_host)
     yield
     assert touched(on_host) == before
@@ -47,7 +53,7 @@ def untouched(on_host: OnHost) -> Any:
         ({"ssh_known_hosts_file": "/dev/null"}, "No host key for"),
         ({"hf_home": "/srv/hf"}, "hf_home: /srv/hf lies on the system disk"),
         ({"min_free_gib": 5000.0}, "GiB free at /data, 5000.0 GiB needed"),
-        ({"port": 22}, "port: 22 is taken by sshd"),
+        ({"port": 2022}, "port: 2022 is taken by sshd"),
     ],
 )
 def test_one_line_and_nothing_touched(site: Any, changes: dict[str, Any], line: str) -> None:
