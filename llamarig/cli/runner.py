@@ -9,22 +9,17 @@ import subprocess
 import sys
 import tempfile
 from dataclasses import dataclass
-from fnmatch import fnmatch
 from pathlib import Path
 from typing import Any
 
-from llamarig import report, settings
+from llamarig import report
+from llamarig.cli.checks import check
 from llamarig.cli.inventory import (
-    HostData,
     group_data_folders,
-    load,
     own_environment,
-    site_of,
 )
-from llamarig.errors import UserError
 
 PR_SET_PDEATHSIG = 1
-DEPLOY = "deploy.py"
 
 
 @dataclass(frozen=True)
@@ -38,26 +33,6 @@ class Result:
     code: int
     plan: list[dict[str, Any]]
     interrupted: bool = False
-
-
-def check(inventory: Path) -> tuple[Path, dict[str, HostData]]:
-    """The site folder and the hosts, after all that can be known without reaching a host.
-
-    Raises:
-        UserError: the inventory can't be read, a setting is wrong (all of them are named), or
-            there is no deploy.py.
-    """
-    hosts = load(inventory)
-    _, faults = settings.read({name: each.data for name, each in hosts.items()})
-    if faults:
-        lines = "\n".join(fault.line() for fault in faults)
-        raise UserError(f"{inventory}: nothing was changed\n{lines}")
-    site = site_of(inventory)
-    if not (site / DEPLOY).is_file():
-        raise UserError(
-            f"{inventory}: no {DEPLOY} beside it or one folder up; `llamarig init DIR` makes a site"
-        )
-    return site, hosts
 
 
 def argv(inventory: Path, what: str, *, dry: bool, limit: tuple[str, ...] = ()) -> list[str]:
@@ -77,7 +52,7 @@ def _die_with_parent() -> None:
 
 def run(inventory: Path, what: str, *, dry: bool = False, limit: tuple[str, ...] = ()) -> Result:
     """Run a deploy against an inventory; the child owns the terminal and dies with us."""
-    site, known = check(inventory)
+    site, chosen = check(inventory, limit)
     inventory = inventory.absolute()
     command = argv(inventory, what, dry=dry, limit=limit)
     with tempfile.TemporaryDirectory(prefix="llamarig-") as folder:
@@ -100,20 +75,11 @@ def run(inventory: Path, what: str, *, dry: bool = False, limit: tuple[str, ...]
             child.terminate()
             output, _ = child.communicate()
         hosts = json.loads(path.read_text())["hosts"] if path.exists() else {}
-    for name in _wanted(known, limit):
+    for name in chosen:
         # pyinfra itself has said why; a host that is missing from the result is a failure.
-        unreached = {**report.empty(), "problems": ["could not connect"]}
+        unreached = {**report.empty(), "problems": ["not reached, the lines above say why"]}
         hosts.setdefault(name, unreached)
     return Result(hosts, child.returncode, _plan(output), interrupted)
-
-
-def _wanted(hosts: dict[str, HostData], limit: tuple[str, ...]) -> list[str]:
-    """The hosts that a run must account for: all, or those that a --limit names."""
-    return [
-        name
-        for name, each in hosts.items()
-        if not limit or any(fnmatch(name, one) or one in each.groups for one in limit)
-    ]
 
 
 def _plan(output: bytes) -> list[dict[str, Any]]:

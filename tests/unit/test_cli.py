@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from llamarig.cli import deploy, runner, table
+from llamarig.cli import checks, deploy, runner, table
 from llamarig.cli.inventory import HostData
 
 PASSED = {
@@ -44,9 +44,8 @@ def test_the_table_says_what_was_measured() -> None:
 
 def test_a_limit_is_by_name_pattern_and_group() -> None:
     hosts = {name: HostData(name, (group,), {}) for name, group in (("a1", "x"), ("b1", "y"))}
-    assert runner._wanted(hosts, ()) == ["a1", "b1"]
-    assert runner._wanted(hosts, ("a*",)) == ["a1"]
-    assert runner._wanted(hosts, ("y",)) == ["b1"]
+    assert [name for name, each in hosts.items() if checks.named(each, ("a*",))] == ["a1"]
+    assert [name for name, each in hosts.items() if checks.named(each, ("y",))] == ["b1"]
 
 
 def test_pyinfra_is_run_without_a_shell_and_with_the_sites_group_data(tmp_path: Path) -> None:
@@ -90,8 +89,30 @@ def test_bad_settings_are_all_named_before_any_host_is_reached(tmp_path: Path) -
     assert "Connecting" not in done.stderr
 
 
-def test_an_inventory_without_a_deploy_is_one_line(tmp_path: Path) -> None:
-    (tmp_path / "inventory.py").write_text('hosts = ["gpu01"]\n')
-    done = call("up", "inventory.py", cwd=tmp_path)
+def test_all_that_can_be_known_before_is_said_at_once(tmp_path: Path) -> None:
+    (tmp_path / "inventory.py").write_text(
+        'ssh = {"ssh_known_hosts_file": "known_hosts", "ssh_strict_host_key_checking": "yes"}\n'
+        'hosts = [("gpu01", {**ssh, "port": 1})]\ndel ssh\n'
+    )
+    (tmp_path / "llamarig.lock").write_text("models: {a b: {sha256: 12}}\n")
+    done = call("up", "inventory.py", "--limit", "nobody", "--limit", "gpu*", cwd=tmp_path)
     assert done.returncode == 1
-    assert "no deploy.py beside it" in done.stderr
+    expected = (
+        "gpu01: port: found 1,",
+        "--limit nobody: names no host and no group (hosts: gpu01; groups: hosts, inventory)",
+        "no deploy.py there",
+        "llamarig.lock: models: a b: sha256: found 12; take it from your version control",
+        "holds no host's key yet; first: llamarig trust inventory.py",
+    )
+    told = done.stderr.splitlines()
+    assert told[0] == "llamarig: inventory.py: nothing was changed"
+    assert len(told) == 1 + len(expected)
+    for line, part in zip(told[1:], expected, strict=True):
+        assert part in line
+
+
+def test_a_deploy_that_is_no_python_is_named_with_its_line(tmp_path: Path) -> None:
+    (tmp_path / "inventory.py").write_text('hosts = ["gpu01"]\n')
+    (tmp_path / "deploy.py").write_text("x = 1\ny = (\n")
+    done = call("up", "inventory.py", cwd=tmp_path)
+    assert "deploy.py, line 2: '(' was never closed" in done.stderr

