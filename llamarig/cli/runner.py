@@ -20,6 +20,8 @@ from llamarig.cli.inventory import (
 )
 
 PR_SET_PDEATHSIG = 1
+# Seconds between asking the child to end and ending it.
+GRACE_SECONDS = 3
 
 
 @dataclass(frozen=True)
@@ -46,8 +48,22 @@ def argv(inventory: Path, what: str, *, dry: bool, limit: tuple[str, ...] = ()) 
     return command
 
 
-def _die_with_parent() -> None:
+def _stay_mortal() -> None:
+    """Runs in the child: SIGTERM ends it, whatever signals we inherited, and so does our end."""
+    signal.signal(signal.SIGTERM, signal.SIG_DFL)
+    signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGTERM})
     ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGTERM)
+
+
+def _end(child: subprocess.Popen[bytes]) -> None:
+    """On SIGINT pyinfra waits for the running operation, a build perhaps. Ending it is safe: what
+    the host holds for us (lock, password) goes with the connection."""
+    child.terminate()
+    try:
+        child.wait(GRACE_SECONDS)
+    except subprocess.TimeoutExpired:
+        child.kill()
+        child.wait()
 
 
 def run(inventory: Path, what: str, *, dry: bool = False, limit: tuple[str, ...] = ()) -> Result:
@@ -63,17 +79,14 @@ def run(inventory: Path, what: str, *, dry: bool = False, limit: tuple[str, ...]
             cwd=site,
             env=environment,
             stdout=subprocess.PIPE,
-            preexec_fn=_die_with_parent,
+            preexec_fn=_stay_mortal,
         )
         interrupted = False
         try:
             output, _ = child.communicate()
         except KeyboardInterrupt:
-            interrupted = True
-            # On SIGINT pyinfra waits for the running operation, a build perhaps. Ending it is safe:
-            # what the host holds for us (lock, password) goes with the connection.
-            child.terminate()
-            output, _ = child.communicate()
+            interrupted, output = True, b""
+            _end(child)
         hosts = json.loads(path.read_text())["hosts"] if path.exists() else {}
     for name in chosen:
         # pyinfra itself has said why; a host that is missing from the result is a failure.

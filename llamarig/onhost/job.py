@@ -32,7 +32,7 @@ class Status:
 
     def __init__(self, folder: str, job: dict[str, Any]) -> None:
         self._path = os.path.join(folder, "status.json")
-        self._written = 0.0
+        self._written, self._unwritten = 0.0, False
         self.tail: collections.deque[str] = collections.deque(maxlen=TAIL_LINES)
         self.values: dict[str, Any] = {
             "id": job["id"], "title": job["title"], "unit": job["unit"], "state": "running",
@@ -44,7 +44,7 @@ class Status:
         """Change and write at once."""
         self.values.update(values)
         self.values["updated"] = time.time()
-        self._written = time.monotonic()
+        self._written, self._unwritten = time.monotonic(), False
         write_json(self._path, {**self.values, "tail": list(self.tail)})
 
     def line(self, text: str) -> None:
@@ -53,7 +53,12 @@ class Status:
         found = PROGRESS.match(text)
         if found:
             self.values.update(done=int(found[1]), total=int(found[2]))
-        if time.monotonic() - self._written > WRITE_SECONDS:
+        self._unwritten = True
+        self.tick()
+
+    def tick(self) -> None:
+        """Write what came in, unless that was done a moment ago."""
+        if self._unwritten and time.monotonic() - self._written > WRITE_SECONDS:
             self.set()
 
 
@@ -101,6 +106,7 @@ class Stage:
                 if time.monotonic() > deadline:
                     return 124, f"{self.spec['name']} ran longer than {limit:.0f} s"
                 if not selector.select(TICK_SECONDS):
+                    self.status.tick()
                     if child.poll() is not None:
                         return None  # a grandchild keeps the pipe open; the stage itself is over
                     continue

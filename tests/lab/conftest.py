@@ -41,6 +41,13 @@ class Ran:
         return found
 
 
+def _as_at_a_terminal() -> None:
+    """A test run in the background ignores or blocks signals, and children inherit that."""
+    for each in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(each, signal.SIG_DFL)
+    signal.pthread_sigmask(signal.SIG_SETMASK, ())
+
+
 class Site:
     """A folder as `llamarig init` leaves it, for the hosts of a lab."""
 
@@ -64,8 +71,7 @@ class Site:
              "--json", str(self.folder / "report.json")],
             env=self.environment(operator), stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT, text=True, start_new_session=True,
-            # A test run in the background ignores Ctrl-C, and children inherit that.
-            preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
+            preexec_fn=_as_at_a_terminal,
         )  # fmt: skip
 
     def run(self, verb: str, operator: str = "ops", **changes: Any) -> Ran:
