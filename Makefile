@@ -3,7 +3,7 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 # Made hosts need root; the cache stays that of the user who asked.
-SUDO := $(if $(filter 0,$(shell id -u)),,sudo LLAMARIG_CACHE=$(HOME)/.cache/llamarig)
+SUDO := $(if $(filter 0,$(shell id -u)),,sudo)
 
 .PHONY: help setup rehearsal test test-unit test-lab lint types clean
 

@@ -28,6 +28,19 @@ def empty() -> dict[str, Any]:
     return {"changed": 0, "unchanged": 0, "failed": 0, "operations": [], "problems": []}
 
 
+def wanted() -> bool:
+    """Whether somebody reads the file, who then says how the run ended."""
+    return bool(os.environ.get(VARIABLE))
+
+
+def outcome(entry: dict[str, Any]) -> str:
+    """`2 changed, 12 unchanged`, and whether that was all there was to do."""
+    counts = f"{entry['changed']} changed, {entry['unchanged']} unchanged"
+    if entry["failed"] or entry["problems"]:
+        return f"{counts}, {entry['failed']} failed"
+    return counts if entry["changed"] else f"{counts}: nothing to do"
+
+
 def host(name: str) -> dict[str, Any]:
     """The host's part of the report."""
     if name not in _hosts:

@@ -37,6 +37,13 @@ class Display(BaseStateCallback):
         report.operation(host.name, title, "failed")
         say(host.name, f"failed: {title}")
 
+    @staticmethod
+    def host_disconnect(state: State, host: Host) -> None:
+        """Plain pyinfra's own results are INFO, which `register` quiets: this line stands in."""
+        entry = report.host(host.name)
+        if entry["operations"] and not report.wanted():
+            say(host.name, report.outcome(entry))
+
 
 def _title(state: State, op_hash: str) -> str:
     return ", ".join(sorted(state.get_op_meta(op_hash).names))

@@ -11,6 +11,7 @@ from typing import Any
 
 import click
 
+from llamarig import report
 from llamarig.cli import checks, runner, table
 from llamarig.cli.inventory import inventory_argument
 from llamarig.errors import UserError
@@ -97,10 +98,5 @@ def proven(result: runner.Result) -> bool:
 
 
 def _summary(name: str, entry: dict[str, Any]) -> str:
-    counts = f"{entry['changed']} changed, {entry['unchanged']} unchanged"
-    if entry["failed"] or entry["problems"]:
-        counts += f", {entry['failed']} failed"
-    elif not entry["changed"]:
-        counts += ": nothing to do"
     where = f"  {entry['url']}" if entry.get("url") else ""
-    return f"{name}: {counts}{where}"
+    return f"{name}: {report.outcome(entry)}{where}"

@@ -7,6 +7,7 @@ import subprocess
 
 import click
 
+from llamarig.cli.program import typed
 from llamarig.rehearsal import disk, hosts, machine, network
 from llamarig.rehearsal import snapshot as snapshots
 from llamarig.rehearsal.lab import Lab
@@ -47,7 +48,7 @@ def up(
     state = chosen.up(count, source, data_size, services, agreed)
     option = f"--name {name} " if name else ""
     for host in state.hosts:
-        click.echo(f"{host.name}  {host.address}  llamarig lab ssh {option}{host.name}")
+        click.echo(f"{host.name}  {host.address}  {typed()} lab ssh {option}{host.name}")
 
 
 @lab.command()
@@ -105,7 +106,7 @@ def ssh(host: str, command: tuple[str, ...], user: str, name: str | None) -> Non
 def snapshot(host: str, snapshot_name: str, replace: bool, name: str | None) -> None:
     """Keep a host as it stands, for new hosts to start from."""
     folder = Lab(name, _say).snapshot(host, snapshot_name, replace)
-    click.echo(f"{folder}; start hosts from it: llamarig lab up N --from {snapshot_name}")
+    click.echo(f"{folder}; start hosts from it: {typed()} lab up N --from {snapshot_name}")
 
 
 @lab.command(hidden=True)

@@ -9,6 +9,7 @@ from pathlib import Path
 import click
 
 from llamarig.cli import checks, deploy, runner, table
+from llamarig.cli.program import typed
 from llamarig.rehearsal.lab import Lab
 
 INVENTORY = "from llamarig.rehearsal.inventory import hosts as _hosts\n\nhosts = _hosts()\n"
@@ -57,6 +58,7 @@ def _what_next(result: runner.Result, place: Path) -> None:
     print(f"\n{name} serves at {url}; it is a small model that counts. Ask it:")
     print(f"  curl -s {url}/v1/chat/completions -H 'Content-Type: application/json' -d '{body}'")
     print("From this folder:")
-    print(f"  llamarig lab ssh {name}    # log in")
-    print(f"  llamarig up {here}    # again: nothing to do")
-    print("  llamarig lab down    # throw it all away")
+    llamarig = typed()
+    print(f"  {llamarig} lab ssh {name}    # log in")
+    print(f"  {llamarig} up {here}    # again: nothing to do")
+    print(f"  {llamarig} lab down    # throw it all away")

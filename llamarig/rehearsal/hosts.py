@@ -14,6 +14,7 @@ from llamarig.errors import UserError
 from llamarig.paths import CCACHE
 from llamarig.rehearsal import cgroup, disk, mounts, network
 from llamarig.rehearsal.rootfs import new_key
+from llamarig.rehearsal.shell import environment
 from llamarig.rehearsal.state import Host, State, cache_root, lab_folder, write_atomically
 
 BOOT_PATIENCE = 60.0
@@ -95,8 +96,9 @@ def boot(state: State, host: Host) -> None:
     with console.open("ab") as log:
         # A session of its own: the host outlives the command that started it.
         process = subprocess.Popen(
-            argv, stdin=subprocess.DEVNULL, stdout=log, stderr=log, start_new_session=True, cwd="/"
-        )
+            argv, stdin=subprocess.DEVNULL, stdout=log, stderr=log, start_new_session=True, cwd="/",
+            env=environment(),
+        )  # fmt: skip
     _wait_for_sshd(host, process, console)
 
 

@@ -11,7 +11,7 @@ from pathlib import Path
 
 from llamarig.errors import UserError
 from llamarig.rehearsal import cgroup
-from llamarig.rehearsal.shell import run
+from llamarig.rehearsal.shell import run, search_path
 
 # Every program of the machine that the rehearsal runs, and Debian's and Ubuntu's package of it.
 PROGRAMS = {
@@ -27,7 +27,6 @@ PROGRAMS = {
     "ssh-keygen": "openssh-client",
     "git": "git",
 }
-ADMIN_PATHS = ("/usr/local/sbin", "/usr/sbin", "/sbin")
 
 
 @dataclass(frozen=True)
@@ -69,8 +68,7 @@ def require_root() -> None:
 
 def find(program: str) -> str | None:
     """Where a program is, administrators' folders included whatever PATH says."""
-    path = os.pathsep.join([os.environ.get("PATH", os.defpath), *ADMIN_PATHS])
-    return shutil.which(program, path=path)
+    return shutil.which(program, path=search_path())
 
 
 def missing_programs() -> list[str]:

@@ -2,12 +2,25 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 from collections.abc import Sequence
 
 from llamarig.errors import UserError
 
 TIMEOUT = 120
+# Debian's `su` leaves root with a user's PATH, in which mount's and apt's helpers are not found.
+ADMIN_PATHS = ("/usr/local/sbin", "/usr/sbin", "/sbin")
+
+
+def search_path() -> str:
+    """PATH with the administrators' folders."""
+    return os.pathsep.join([os.environ.get("PATH", os.defpath), *ADMIN_PATHS])
+
+
+def environment() -> dict[str, str]:
+    """What the machine's programs are run with."""
+    return {**os.environ, "PATH": search_path()}
 
 
 def run(
@@ -24,6 +37,7 @@ def run(
             errors="replace",
             timeout=timeout,
             check=False,
+            env=environment(),
         )
     except FileNotFoundError:
         raise UserError(f"{argv[0]} is not installed; `llamarig lab up` installs it") from None

@@ -60,9 +60,11 @@ class State:
 
 
 def cache_root() -> Path:
-    """Where layers, labs and snapshots are kept: $LLAMARIG_CACHE or ~/.cache/llamarig."""
+    """Where layers, labs and snapshots are kept: $LLAMARIG_CACHE or ~/.cache/llamarig, under sudo
+    that of the user who asked."""
     given = os.environ.get("LLAMARIG_CACHE")
-    root = Path(given) if given else Path.home() / ".cache" / "llamarig"
+    home = Path(f"~{os.environ.get('SUDO_USER', '')}").expanduser()
+    root = Path(given) if given else home / ".cache" / "llamarig"
     root = root.absolute()
     if any(character in str(root) for character in ':,\\\n"'):
         # overlayfs takes its layers in one string, divided by these

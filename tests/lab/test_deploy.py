@@ -127,6 +127,8 @@ def test_plain_pyinfra_as_the_operator_with_a_password_agrees(
     results = json.loads(done.stdout)["results"]
     assert results["failed_hosts"] == []
     assert [each["name"] for each in results["operations"] if each["success"]] == []
+    assert "[gpu01] 0 changed, " in done.stderr
+    assert "unchanged: nothing to do" in done.stderr
     assert live_pid(on_host) == before
 
 

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from llamarig.errors import UserError
-from llamarig.rehearsal import apt, cgroup, disk, leftovers, machine, mounts, trust
+from llamarig.rehearsal import apt, cgroup, disk, leftovers, machine, mounts, shell, trust
 
 SOURCES = """Types: deb
 # a comment
@@ -45,7 +45,7 @@ def test_missing_programs_become_packages() -> None:
 
 
 def test_missing_is_what_no_folder_has(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(machine, "ADMIN_PATHS", ())
+    monkeypatch.setattr(shell, "ADMIN_PATHS", ())
     monkeypatch.setenv("PATH", str(tmp_path))
     assert set(machine.missing_programs()) == set(machine.PROGRAMS)
     (tmp_path / "nft").write_text("#!/bin/sh\n")
@@ -56,7 +56,7 @@ def test_missing_is_what_no_folder_has(tmp_path: Path, monkeypatch: pytest.Monke
 def test_nothing_is_installed_without_a_yes(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(machine, "ADMIN_PATHS", ())
+    monkeypatch.setattr(shell, "ADMIN_PATHS", ())
     monkeypatch.setenv("PATH", str(tmp_path))
     asked: list[str] = []
 
