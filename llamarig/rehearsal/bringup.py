@@ -6,6 +6,7 @@ from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
+from llamarig.errors import UserError
 from llamarig.rehearsal import cgroup, hosts, network, rootfs, snapshot
 from llamarig.rehearsal.state import (
     OPERATORS,
@@ -25,6 +26,7 @@ def begin(lab: str) -> State:
     """The lab's state; where there is none, that of a new lab with a subnet of its own."""
     found = load(lab_folder(lab))
     if found is not None:
+        _refuse_if_taken(found)
         return found
     operators = rootfs.access()
     # Two labs that start at once must not choose the same subnet.
@@ -43,6 +45,23 @@ def begin(lab: str) -> State:
         )
         save(lab_folder(lab), state)
     return state
+
+
+def _refuse_if_taken(state: State) -> None:
+    """A lab that was without power must not come back into a subnet that somebody took meanwhile:
+    a lab of another cache, which the choice of subnets does not know of.
+
+    Raises:
+        UserError: the subnet is taken.
+    """
+    if network.is_up(state.id, state.subnet):
+        return
+    network.down(state.id)
+    if network.overlaps(state.subnet, network.taken_subnets()):
+        raise UserError(
+            f"lab {state.id}: its subnet {state.subnet} is in use on this machine by now; "
+            "remove the lab and start it anew: llamarig lab down"
+        )
 
 
 def clean(state: State, say: Say) -> None:

@@ -38,12 +38,18 @@ def namespace(lab: str, host: str) -> str:
 
 def choose_subnet(taken: Iterable[str]) -> str:
     """The first /24 of ours that overlaps nothing the machine routes or another lab has."""
-    networks = [ipaddress.ip_network(network, strict=False) for network in taken]
-    used = [network for network in networks if isinstance(network, IPv4)]
+    taken = list(taken)
     for candidate in POOL.subnets(new_prefix=24):
-        if not any(candidate.overlaps(network) for network in used):
+        if not overlaps(str(candidate), taken):
             return str(candidate)
     raise UserError(f"every /24 of {POOL} is in use on this machine")
+
+
+def overlaps(subnet: str, taken: Iterable[str]) -> bool:
+    """Whether a subnet shares an address with one of those that are taken."""
+    networks = [ipaddress.ip_network(network, strict=False) for network in taken]
+    own = IPv4(subnet)
+    return any(own.overlaps(network) for network in networks if isinstance(network, IPv4))
 
 
 def address(subnet: str, number: int) -> str:

@@ -13,6 +13,7 @@ from pathlib import Path
 import pytest
 
 from llamarig.errors import UserError
+from llamarig.rehearsal import network
 from llamarig.rehearsal import snapshot as snapshots
 from llamarig.rehearsal.lab import Lab
 from llamarig.rehearsal.leftovers import leftovers
@@ -124,6 +125,26 @@ def test_two_labs_do_not_meet_and_down_leaves_nothing() -> None:
         assert forward.read_text().strip() == "1", "one lab still needs it"
         assert succeed(one, "hostname") == "gpu01"
         assert int(succeed(one, "df --output=size -k /data | tail -1")) < 16 * 1024
+    finally:
+        two.down()
+        one.down()
+    assert leftovers(one.id) == []
+
+
+def test_a_lab_does_not_come_back_into_a_subnet_that_was_taken() -> None:
+    """Labs of two caches don't know of each other."""
+    one, two = Lab(f"{NAME}d"), Lab(f"{NAME}e")
+    try:
+        one.up(1, data_size="16M")
+        subnet = one.state.subnet
+        one.kill("gpu01")
+        network.down(one.id)
+        two.up(1, data_size="16M")
+        assert two.state.subnet != subnet, "this cache remembers it"
+        network.down(two.id)
+        network.up(two.id, subnet)  # as a lab of another cache
+        with pytest.raises(UserError, match="is in use on this machine by now"):
+            one.up(1)
     finally:
         two.down()
         one.down()

@@ -70,3 +70,9 @@ def test_a_dropping_firewall_is_seen() -> None:
 )
 def test_what_does_not_drop_our_packets_is_not_reported(chain: dict[str, dict[str, str]]) -> None:
     assert list(firewall.dropping([chain])) == []
+
+
+def test_a_subnet_overlaps_what_holds_one_of_its_addresses() -> None:
+    assert network.overlaps("10.77.0.0/24", ["10.77.0.1/24"])
+    assert network.overlaps("10.77.3.0/24", ["fd00::2/64", "10.64.0.0/10"])
+    assert not network.overlaps("10.77.0.0/24", ["10.77.1.1/24", "fd00::2/64"])
