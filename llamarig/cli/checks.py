@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import ast
 import os
 from fnmatch import fnmatch
 from pathlib import Path
 
 from llamarig import settings
-from llamarig.cli.inventory import HostData, load, site_of
+from llamarig.cli import connections, hostkeys
+from llamarig.cli.inventory import HostData, load, site_of, syntax_fault
 from llamarig.errors import UserError
 from llamarig.lockfile import Lockfile
 
@@ -25,8 +25,13 @@ def check(inventory: Path, limit: tuple[str, ...] = ()) -> tuple[Path, dict[str,
     hosts = load(inventory)
     chosen = {name: each for name, each in hosts.items() if not limit or named(each, limit)}
     site = site_of(inventory)
-    _, faults = settings.read({name: each.data for name, each in hosts.items()})
+    # What another connector brings along is no setting; that it is refused says it all.
+    reached = {name: each for name, each in hosts.items() if each.connection in ("ssh", "local")}
+    sound, faults = settings.read({name: each.data for name, each in reached.items()})
     lines = [fault.line() for fault in faults]
+    lines += connections.faults(chosen, site)
+    files = [sound[name].sudo_password_file for name in chosen if name in sound]
+    lines += connections.sudo_passwords(Path(file) for file in files if file)[1]
     lines += _limit_faults(limit, hosts)
     lines += _deploy_faults(site)
     lines += _lock_faults(site)
@@ -56,13 +61,8 @@ def _deploy_faults(site: Path) -> list[str]:
     file = site / DEPLOY
     if not file.is_file():
         return [f"{site}: no {DEPLOY} there or one folder up; `llamarig init DIR` makes a site"]
-    try:
-        ast.parse(file.read_text(encoding="utf-8"), filename=str(file))
-    except SyntaxError as error:
-        return [f"{file}, line {error.lineno}: {error.msg}"]
-    except (OSError, ValueError) as error:
-        return [f"{file}: can't be read as Python: {error}"]
-    return []
+    fault = syntax_fault(file)
+    return [fault] if fault else []
 
 
 def _lock_faults(site: Path) -> list[str]:
@@ -74,15 +74,27 @@ def _lock_faults(site: Path) -> list[str]:
 
 
 def _trust_faults(inventory: Path, site: Path, hosts: dict[str, HostData]) -> list[str]:
-    """A site whose hosts nobody has trusted yet; pyinfra would say that they can't be reached."""
+    """Hosts that nobody has trusted yet; pyinfra would say that they can't be reached."""
+    strangers: dict[Path, list[str]] = {}
+    lines: list[str] = []
     files = {
-        site / Path(str(each.data["ssh_known_hosts_file"])).expanduser()
-        for each in hosts.values()
-        if each.data.get("ssh_known_hosts_file")
+        name: site / Path(str(each.data["ssh_known_hosts_file"])).expanduser()
+        for name, each in hosts.items()
+        if each.connection == "ssh"
+        and each.data.get("ssh_known_hosts_file")
         and each.data.get("ssh_strict_host_key_checking") == "yes"
     }
-    return [
-        f"{file}: holds no host's key yet; first: llamarig trust {inventory}"
-        for file in sorted(files)
-        if not file.exists()
-    ]
+    for file in sorted(set(files.values())):
+        try:
+            known = hostkeys.read_known(file)
+        except UserError as error:
+            lines.append(f"{error}; mend or remove it, then: llamarig trust {inventory}")
+            continue
+        for name in (name for name in files if files[name] == file):
+            entry = connections.entry(hosts[name])
+            if entry is not None and not known.lookup(entry):
+                strangers.setdefault(file, []).append(name)
+    for file, names in strangers.items():
+        what = "no host's key" if names == list(hosts) else f"no key of {connections.some(names)}"
+        lines.append(f"{file}: holds {what} yet; first: llamarig trust {inventory}")
+    return lines

@@ -5,7 +5,6 @@ from __future__ import annotations
 import ast
 import json
 import os
-import re
 import subprocess
 import sys
 from collections.abc import Callable
@@ -25,11 +24,13 @@ Command = TypeVar("Command", bound=Callable[..., Any])
 
 @dataclass(frozen=True)
 class HostData:
-    """One host of the inventory: its name, its groups, and its data as pyinfra merged it."""
+    """One host of the inventory: its name, its groups, its data as pyinfra merged it, and the name
+    of the connector that reaches it."""
 
     name: str
     groups: tuple[str, ...]
     data: dict[str, Any]
+    connection: str = "ssh"
 
 
 def inventory_argument(command: Command) -> Command:
@@ -86,17 +87,13 @@ def load(inventory: Path) -> dict[str, HostData]:
     groups = group_data_folders(inventory)
     for folder in groups:
         for file in sorted(folder.glob("*.py")):
-            _check_syntax(file)
-    argv = [sys.executable, "-m", "pyinfra", str(inventory.absolute()), "debug-inventory", "--json"]
-    for folder in groups:
-        argv += ["--group-data", str(folder)]
-    site = site_of(inventory)
-    log = site / "pyinfra-debug.log"
-    log_was_there = log.exists()
+            if fault := syntax_fault(file):
+                raise UserError(fault)
+    argv = [sys.executable, "-m", "llamarig.cli.reader", str(inventory.absolute())]
     try:
         done = subprocess.run(
-            argv,
-            cwd=site,
+            argv + [str(folder) for folder in groups],
+            cwd=site_of(inventory),
             env=own_environment(),
             stdin=subprocess.DEVNULL,
             capture_output=True,
@@ -107,65 +104,55 @@ def load(inventory: Path) -> dict[str, HostData]:
         )
     except subprocess.TimeoutExpired:
         raise UserError(f"{inventory}: took longer than {_TIMEOUT_S} s to read") from None
-    finally:
-        if not log_was_there:
-            # pyinfra leaves its traceback there; the line below says what matters.
-            log.unlink(missing_ok=True)
     return _hosts(inventory, done)
 
 
 def _check_file(inventory: Path) -> None:
-    if inventory.is_dir():
-        inside = sorted(file.name for file in inventory.glob("*.py") if file.name != "deploy.py")
-        hint = f", such as {inventory / inside[0]}" if inside else ""
-        raise UserError(f"{inventory}: is a folder, name the inventory file in it{hint}")
-    if not inventory.exists():
-        raise UserError(f"{inventory}: no such inventory (`llamarig init DIR` writes one)")
-    _check_syntax(inventory)
+    try:
+        if inventory.is_dir():
+            inside = sorted(
+                file.name for file in inventory.glob("*.py") if file.name != "deploy.py"
+            )
+            hint = f", such as {inventory / inside[0]}" if inside else ""
+            raise UserError(f"{inventory}: is a folder, name the inventory file in it{hint}")
+        if not inventory.exists():
+            raise UserError(f"{inventory}: no such inventory (`llamarig init DIR` writes one)")
+    except OSError as error:
+        raise UserError(f"{inventory}: {error.strerror}") from None
+    if fault := syntax_fault(inventory):
+        raise UserError(fault)
 
 
-def _check_syntax(file: Path) -> None:
+def syntax_fault(file: Path) -> str | None:
+    """Why a file is no Python, in one line; None if it is."""
     try:
         ast.parse(file.read_text(encoding="utf-8"), filename=str(file))
     except SyntaxError as error:
-        raise UserError(f"{file}, line {error.lineno}: {error.msg}") from None
+        # A file with a NUL byte has no line.
+        return f"{file}{f', line {error.lineno}' if error.lineno else ''}: {error.msg}"
     except OSError as error:
-        raise UserError(f"{file}: {error.strerror}") from None
-    except ValueError:
-        raise UserError(f"{file}: not a text file that Python can read") from None
+        return f"{file}: {error.strerror}"
+    except (ValueError, RecursionError, MemoryError):
+        return f"{file}: not a text file that Python can read"
+    return None
 
 
 def _hosts(inventory: Path, done: subprocess.CompletedProcess[str]) -> dict[str, HostData]:
-    if done.returncode != 0:
-        raise UserError(f"{inventory}: {_reason(done.stderr)}")
+    # An inventory may print; the answer is the last line.
+    last = done.stdout.strip().rsplit("\n", 1)[-1]
     try:
-        # An inventory may print; the JSON is the last line.
-        entries = json.loads(done.stdout.strip().rsplit("\n", 1)[-1])
-        hosts = {
-            entry["name"]: HostData(entry["name"], tuple(entry["groups"]), dict(entry["data"]))
-            for entry in entries
+        answer = json.loads(last)
+        if "error" in answer:
+            raise UserError(answer["error"])
+        return {
+            entry["name"]: HostData(
+                entry["name"], tuple(entry["groups"]), dict(entry["data"]), entry["connection"]
+            )
+            for entry in answer["hosts"]
         }
     except (ValueError, TypeError, KeyError):
-        raise UserError(f"{inventory}: pyinfra gave no inventory: {_reason(done.stderr)}") from None
-    if not hosts:
+        said = [line.strip() for line in done.stderr.splitlines() if line.strip()]
         raise UserError(
-            f'{inventory}: no hosts: it needs a list of them, such as hosts = ["gpu01"]'
-        )
-    return hosts
-
-
-def _reason(stderr: str) -> str:
-    """The exception in pyinfra's output, with the place in the user's file that raised it."""
-    text = re.sub(r"\x1b\[[0-9;]*m", "", stderr)
-    lines = [line.strip() for line in text.splitlines()]
-    own = [
-        f" ({match[1]}, line {match[2]})"
-        for match in re.finditer(r'File "([^"]+)", line (\d+)', text)
-        if "site-packages" not in match[1] and "/pyinfra" not in match[1]
-    ]
-    raised = [line for line in lines if re.match(r"[A-Za-z_.]+(Error|Exception|Exit)\b", line)]
-    said = [line for line in lines if line and not line.startswith("-->")]
-    words = (raised or said or ["it ended pyinfra, which gave no reason"])[-1]
-    if "Cannot serialize" in words:
-        words = f"a value in it or in its group_data is no plain literal ({words})"
-    return words + (own[-1] if own else "")
+            f"{inventory}: reading it ended with exit status {done.returncode} "
+            f"({said[-1][:200] if said else 'no reason was given'})"
+        ) from None

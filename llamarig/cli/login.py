@@ -13,6 +13,7 @@ from typing import Any, Protocol
 
 import paramiko
 
+from llamarig.cli.connections import key_path
 from llamarig.cli.hostkeys import TIMEOUT_S, UnreachableError, entry_name
 from llamarig.cli.inventory import HostData
 
@@ -68,7 +69,9 @@ def target_of(host: HostData, site: Path) -> Target:
     try:
         if data.get("ssh_key"):
             options["pkey"] = load_key_with_certificate(
-                data["ssh_key"], data.get("ssh_key_password"), cwd=str(site), allow_prompt=False
+                str(key_path(data["ssh_key"], site)),
+                data.get("ssh_key_password"),
+                allow_prompt=False,
             )
         else:
             options["allow_agent"] = data.get("ssh_allow_agent", True)

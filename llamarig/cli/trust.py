@@ -15,13 +15,16 @@ import click
 import paramiko
 from rich import box
 from rich.console import Console
+from rich.measure import Measurement
 from rich.table import Table
 from rich.text import Text
 
-from llamarig.cli import hostkeys
+from llamarig import settings
+from llamarig.cli import connections, hostkeys
 from llamarig.cli.hostkeys import Known, UnreachableError
 from llamarig.cli.inventory import HostData, inventory_argument, load, site_of
 from llamarig.cli.login import Local, Remote, Target, target_of, try_sudo
+from llamarig.cli.terminal import can_ask
 from llamarig.errors import UserError
 
 _AT_ONCE = 16
@@ -51,18 +54,11 @@ def trust(inventory: Path, yes: bool, sudo_password_file: Path | None) -> None:
     """Show and remember the hosts' SSH keys, then try the login and sudo on each."""
     # paramiko's own words for what is said below in one line.
     logging.getLogger("paramiko").setLevel(logging.CRITICAL + 1)
-    site = site_of(inventory)
     hosts = load(inventory)
-    named = {
-        name: sudo_password_file or host.data.get("sudo_password_file")
-        for name, host in hosts.items()
-    }
-    read = {file: _password(file) for file in set(named.values())}
-    passwords = {name: read[file] for name, file in named.items()}
-    over_ssh = {name: host for name, host in hosts.items() if _over_ssh(host)}
-    ready = [
-        name for name, host in hosts.items() if name not in over_ssh and _other(host, passwords)
-    ]
+    site = site_of(inventory)
+    passwords = _check(inventory, site, hosts, sudo_password_file)
+    over_ssh = {name: host for name, host in hosts.items() if host.connection == "ssh"}
+    ready = [name for name in hosts if name not in over_ssh and _local(name, passwords[name])]
     trusted = _trust_keys(over_ssh, site, yes=yes)
     logins = _each(lambda name: _log_in(over_ssh[name], site, passwords[name]), trusted)
     for name, (ok, words) in zip(trusted, logins, strict=True):
@@ -79,21 +75,38 @@ def _finish(inventory: Path, ready: int, count: int) -> None:
     click.echo(f"next: llamarig up {path}")
 
 
-def _over_ssh(host: HostData) -> bool:
-    return not host.name.startswith("@") or host.name.startswith("@ssh/")
+def _check(
+    inventory: Path, site: Path, hosts: dict[str, HostData], given: Path | None
+) -> dict[str, str | None]:
+    """Each host's password of sudo; other settings don't matter yet.
+
+    Raises:
+        UserError: a line for each thing that no host can be tried with.
+    """
+    lines = connections.faults(hosts, site)
+    key = "sudo_password_file"
+    data = {name: {key: host.data[key]} for name, host in hosts.items() if key in host.data}
+    sound, faults = settings.read({} if given else data)
+    lines += [fault.line() for fault in faults]
+    named = {name: given or _path(sound.get(name)) for name in hosts}
+    passwords, unfit = connections.sudo_passwords(file for file in named.values() if file)
+    if lines := lines + unfit:
+        raise UserError("\n".join([f"{inventory}: no host was tried", *lines]))
+    return {name: passwords[file] if file else None for name, file in named.items()}
 
 
-def _other(host: HostData, passwords: dict[str, str | None]) -> bool:
-    """A host without SSH: of this machine itself sudo is tried."""
-    if host.name != "@local":
-        click.echo(f"{host.name}: not reached over SSH, there is no key to trust")
-        return True
+def _path(sound: settings.Settings | None) -> Path | None:
+    return Path(sound.sudo_password_file) if sound and sound.sudo_password_file else None
+
+
+def _local(name: str, password: str | None) -> bool:
+    """Try sudo on this machine itself, which has no key to trust."""
     try:
-        sudo = try_sudo(Local(), passwords[host.name])
+        sudo = try_sudo(Local(), password)
     except UnreachableError as error:
-        click.echo(f"{host.name}: {error}")
+        click.echo(f"{name}: {error}")
         return False
-    click.echo(f"{host.name}: this machine; {sudo.words}")
+    click.echo(f"{name}: this machine; {sudo.words}")
     return sudo.ready
 
 
@@ -158,7 +171,7 @@ def _take(new: list[Shown], *, yes: bool) -> list[Shown]:
     print_keys(new)
     if yes:
         return new
-    if not sys.stdin.isatty():
+    if not can_ask():
         click.echo("not taken: compare them on the hosts, then say --yes or run at a terminal")
         return []
     if len(new) == 1:
@@ -172,11 +185,7 @@ def _take(new: list[Shown], *, yes: bool) -> list[Shown]:
 
 
 def print_keys(new: list[Shown]) -> None:
-    """The new keys: a table on a terminal, else a line each, as ssh-keygen -lf prints them."""
-    if not sys.stdout.isatty():
-        for each in new:
-            click.echo(f"{each.name}: new key: {hostkeys.described(each.key, each.target.entry)}")
-        return
+    """The new keys: a table on a terminal it fits, else a line each as ssh-keygen -lf prints it."""
     table = Table(
         box=box.SIMPLE,
         title="New keys; on the host: ssh-keygen -lf /etc/ssh/ssh_host_ed25519_key.pub",
@@ -187,8 +196,14 @@ def print_keys(new: list[Shown]) -> None:
         kind, fingerprint = hostkeys.kind(each.key), hostkeys.fingerprint(each.key)
         # As Text, since rich takes a [host]:port for markup.
         table.add_row(*map(Text, (each.name, each.target.entry, kind, fingerprint)))
-    # A narrow terminal wraps: rich would cut the fingerprints, which are to be compared.
-    Console(width=max(Console().width, 160)).print(table)
+    console = Console()
+    # rich would cut the fingerprints, which are to be compared.
+    whole = Measurement.get(console, console.options.update(max_width=1000), table).maximum
+    if sys.stdout.isatty() and whole <= console.width:
+        console.print(table)
+        return
+    for each in new:
+        click.echo(f"{each.name}: new key: {hostkeys.described(each.key, each.target.entry)}")
 
 
 def _log_in(host: HostData, site: Path, password: str | None) -> tuple[bool, str]:
@@ -208,22 +223,3 @@ def _log_in(host: HostData, site: Path, password: str | None) -> tuple[bool, str
     finally:
         remote.close()
     return sudo.ready, f"login works as {target.user}; {sudo.words}"
-
-
-def _password(file: Path | str | None) -> str | None:
-    """The password in a file, without its line end; None without a file."""
-    if file is None:
-        return None
-    path = Path(file).expanduser()
-    try:
-        mode = path.stat().st_mode
-        password = path.read_text(encoding="utf-8").rstrip("\r\n")
-    except OSError as error:
-        raise UserError(f"{path}: {error.strerror}") from None
-    except UnicodeDecodeError:
-        raise UserError(f"{path}: holds no text") from None
-    if not password or "\n" in password:
-        raise UserError(f"{path}: a password is one line that is not empty")
-    if mode & 0o077:
-        click.echo(f"{path}: others can read this password, chmod 600 it", err=True)
-    return password

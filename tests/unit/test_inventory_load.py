@@ -1,11 +1,15 @@
 from __future__ import annotations
 
+import os
+import subprocess
+import sys
 from pathlib import Path
 
 import click
 import pytest
 from click.testing import CliRunner
 
+from llamarig.cli.groups import group_faults
 from llamarig.cli.inventory import VARIABLE, inventory_argument, load, site_of
 from llamarig.errors import UserError
 
@@ -62,7 +66,17 @@ def test_a_site_is_not_changed_by_the_folder_it_lies_in(tmp_path: Path) -> None:
         ("inventory.py", "a = 1\nhosts = [1/0]\n", "line 2"),
         ("inventory.py", "import no_such_module\n", "No module named 'no_such_module'"),
         ("inventory.py", "hosts = []\n", "no hosts"),
-        ("inventory.py", "raise SystemExit(3)\n", "gave no reason"),
+        ("inventory.py", "raise SystemExit(3)\n", "ends Python (sys.exit)"),
+        ("inventory.py", "import os\nos._exit(3)\n", "ended with exit status 3"),
+        ("inventory.py", "x = '\0'\n", "inventory.py: source code string cannot contain null"),
+        ("inventory.py", 'hosts = ["a", "b", "a"]\n', "hosts: host a twice"),
+        ("inventory.py", 'hosts = ("gpu1",)\n', "hosts: a group is a list"),
+        ("inventory.py", 'hosts = [("a", None)]\n', "hosts: host 1: found (str, NoneType), a host"),
+        ("inventory.py", 'hosts = ["a", ["b", {}]]\n', "host 2: found a value of type list"),
+        ("inventory.py", 'hosts = [("", {})]\n', "hosts: host 1: '' is no name"),
+        ("inventory.py", 'hosts = ["x" * 100000]\n', "…' is no name"),
+        ("inventory.py", 'hosts = "gpu1"\n', "no hosts (hosts is a str)"),
+        ("inventory.py", 'hosts = {"a": {}}\n', "no hosts (hosts is a dict)"),
         ("group_data/all.py", "port = = 1\n", "all.py, line 1: invalid syntax"),
         ("group_data/all.py", "x = 1\nport = nowhere\n", "name 'nowhere' is not defined"),
         ("group_data/all.py", "port = object()\n", "no plain literal"),
@@ -82,6 +96,27 @@ def test_a_mistake_is_one_line_that_names_the_file(
     assert str(tmp_path) in message
     assert "\n" not in message
     assert not (tmp_path / "pyinfra-debug.log").exists()
+
+
+def test_a_host_may_be_in_several_groups_that_agree() -> None:
+    same = {"hosts": [("a", {"port": 1})], "gpu": (["a", ("b", {})], {"context": 1}), "_x": (1,)}
+    assert group_faults(same) == []
+    assert group_faults({**same, "cpu": [("a", {"port": 2, "context": 1})]}) == [
+        "host a: port differs between the groups hosts and cpu"
+    ]
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="becomes another user")
+def test_a_site_that_nobody_may_enter_is_one_line(tmp_path: Path) -> None:
+    file = write(tmp_path / "site" / "inventory.py", 'hosts = ["gpu01"]\n')
+    file.parent.chmod(0)
+    code = "import os; from llamarig.cli.inventory import load; os.setuid(65534); "
+    code += f"from pathlib import Path; load(Path({str(file)!r}))"
+    for folder in (tmp_path, *tmp_path.parents[:-2]):
+        folder.chmod(0o755)
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
+    last = done.stderr.strip().splitlines()[-1]
+    assert last == f"llamarig.errors.UserError: {file}: Permission denied"
 
 
 def test_a_missing_file_and_a_folder_are_named(tmp_path: Path) -> None:

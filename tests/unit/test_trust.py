@@ -84,12 +84,15 @@ def test_the_command_to_forget_a_host_works(tmp_path: Path) -> None:
     assert file.read_text() == ENTRY.replace("gpu01", "gpu02")
 
 
-def test_a_narrow_terminal_shows_whole_fingerprints(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("COLUMNS", "40")
+@pytest.mark.parametrize(("width", "lines"), [("40", 1), ("200", 5)])
+def test_a_narrow_terminal_has_a_line_for_each_key(
+    monkeypatch: pytest.MonkeyPatch, width: str, lines: int
+) -> None:
     key = key_of(ENTRY)
     target = Target("a-host-with-a-long-name.lan", 2222, "ops", Path("known_hosts"), None, {})
     master, terminal = os.openpty()
     with open(terminal, "w") as stream:
+        monkeypatch.setenv("COLUMNS", width)
         monkeypatch.setattr("sys.stdout", stream)
         print_keys([Shown("gpu01", target, key, Known("new"))])
         stream.flush()
@@ -97,6 +100,7 @@ def test_a_narrow_terminal_shows_whole_fingerprints(monkeypatch: pytest.MonkeyPa
     os.close(master)
     assert hostkeys.fingerprint(key) in shown
     assert target.entry in shown
+    assert len(shown.strip().splitlines()) == lines
 
 
 @pytest.mark.parametrize(
@@ -324,3 +328,8 @@ def test_a_password_file_that_is_unfit_is_named(site: Site) -> None:
         done = site.trust("--sudo-password-file", str(file))
         assert isinstance(done.exception, UserError)
         assert expected in str(done.exception)
+    site.write(sudo_password_file=5, ssh_key="none")
+    both = str(site.trust().exception).splitlines()
+    assert both[0].endswith("inventory.py: no host was tried")
+    assert "gpu01, gpu02: ssh_key: " in both[1]
+    assert "all 2 hosts: sudo_password_file: found" in both[2]
