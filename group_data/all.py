@@ -132,8 +132,8 @@
 #   Min-p by default, --min-p; 0: off. Takes a number from 0 to 1.
 # min_p = 0.0
 
-#   Address the server listens on, --host; 127.0.0.1: the host alone. Takes an IP address, such
-#   as "0.0.0.0" or "127.0.0.1".
+#   Address the server listens on, --host; 127.0.0.1: the host alone. Takes an IP address a host
+#   can have, such as "0.0.0.0" or "127.0.0.1".
 # bind = "0.0.0.0"
 
 #   TCP port of the server, --port. Takes a whole number from 1024 to 65535.

@@ -75,7 +75,12 @@ def _url(schemes: tuple[str, ...], user_allowed: bool) -> Callable[[str], str]:
 def _ip_address(value: str) -> str:
     if "%" in value:
         raise ValueError("zone")
-    ipaddress.ip_address(value)
+    address = ipaddress.ip_address(value)
+    # No interface can have these: groups, the reserved blocks, and all of 0.0.0.0/8 but one.
+    if address.is_multicast or (address.is_reserved and address.version == 4):
+        raise ValueError("no host's address")
+    if value.startswith("0.") and not address.is_unspecified:
+        raise ValueError("no host's address")
     return value
 
 
@@ -117,7 +122,9 @@ GitUrl = Annotated[
     Allowed("an https, http, ssh or git address without a password"),
 ]
 IpAddress = Annotated[
-    str, AfterValidator(_ip_address), Allowed('an IP address, such as "0.0.0.0" or "127.0.0.1"')
+    str,
+    AfterValidator(_ip_address),
+    Allowed('an IP address a host can have, such as "0.0.0.0" or "127.0.0.1"'),
 ]
 ModelFile = Annotated[
     str,

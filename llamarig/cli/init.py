@@ -6,7 +6,6 @@ import getpass
 import json
 import re
 import shlex
-import sys
 from dataclasses import dataclass
 from importlib.resources import files
 from pathlib import Path
@@ -14,6 +13,8 @@ from pathlib import Path
 import click
 import jinja2
 
+from llamarig.cli.connections import key_fault
+from llamarig.cli.terminal import can_ask
 from llamarig.errors import UserError
 from llamarig.site.addresses import SiteHost, parse
 from llamarig.site.defaults import defaults
@@ -31,13 +32,20 @@ class Site:
     port: int | None = None
 
 
+def _folder(context: click.Context, argument: click.Parameter, text: str) -> Path:
+    """To Path an empty DIR, such as a shell's unset variable, would be the current folder."""
+    if not text:
+        raise UserError("DIR is empty: name the folder to write into (. for this one)")
+    return Path(text)
+
+
 @click.command()
-@click.argument("folder", metavar="DIR", type=click.Path(path_type=Path))
+@click.argument("folder", metavar="DIR", callback=_folder)
 @click.option("--host", "hosts", multiple=True, metavar="NAME=ADDRESS", help="May be repeated.")
 @click.option("--user", help="Who logs in over SSH; needs sudo.")
 @click.option("--key", metavar="FILE", help="The private key that logs in.")
 @click.option("--port", type=int, help="The port of SSH, if it is not 22.")
-@click.option("--yes", is_flag=True, help="Ask nothing.")
+@click.option("--yes", is_flag=True, help="Ask nothing; the user is yours if --user is not given.")
 def init(
     folder: Path,
     hosts: tuple[str, ...],
@@ -48,17 +56,19 @@ def init(
 ) -> None:
     """Write a commented site into DIR: deploy.py, inventory.py, group_data, .gitignore."""
     _refuse_existing(folder)
-    asking = sys.stdin.isatty() and not yes
-    texts = list(hosts) or (_ask_hosts() if asking else [])
-    if not texts:
-        raise UserError("no hosts: give each with --host NAME=ADDRESS")
-    if user is None:
-        mine = getpass.getuser()
-        user = (
-            click.prompt("Who logs in on the hosts (needs sudo)", default=mine) if asking else mine
-        )
+    asking = can_ask() and not yes
+    texts = list(hosts)
+    if not hosts and asking:
+        texts, user, key = _ask_hosts(), user or _ask_user(), key or _ask_key()
+    elif user is None and asking:
+        user = _ask_user()
+    elif user is None and yes:
+        user = getpass.getuser()
+        click.echo(f"user: {user}, as here (--user names another)")
     parsed, faults = parse(texts)
-    site = Site(parsed, user, key, port)
+    site = Site(parsed, user or "", key, port)
+    if not texts:
+        faults.append("no hosts: give each with --host NAME=ADDRESS")
     faults += check(site)
     for fault in faults:
         click.echo(fault, err=True)
@@ -72,24 +82,63 @@ def init(
 def _ask_hosts() -> list[str]:
     click.echo("Hosts, one a line, as NAME=ADDRESS or ADDRESS; an empty line ends.")
     texts: list[str] = []
-    while text := click.prompt(f"Host {len(texts) + 1}", default="", show_default=False).strip():
-        texts.append(text)
-    return texts
+
+    def sound(text: str) -> str:
+        if text.strip() and (faults := parse([*texts, text])[1]):
+            raise click.UsageError("; ".join(faults))
+        return text.strip()
+
+    while True:
+        text = click.prompt(
+            f"Host {len(texts) + 1}", default="", show_default=False, value_proc=sound
+        )
+        if text:
+            texts.append(text)
+        elif texts:
+            return texts
+        else:
+            click.echo("At least one, please (Ctrl-C ends).")
+
+
+def _ask_user() -> str:
+    def sound(text: str) -> str:
+        if fault := _user_fault(text):
+            raise click.UsageError(fault)
+        return text
+
+    return str(
+        click.prompt(
+            "Who logs in on the hosts (needs sudo)", default=getpass.getuser(), value_proc=sound
+        )
+    )
+
+
+def _ask_key() -> str | None:
+    def sound(text: str) -> str:
+        if text and (fault := key_fault(Path(text).expanduser().absolute(), None)):
+            raise click.UsageError(fault)
+        return text
+
+    words = "Private key that logs in (empty: the agent's, and the usual files)"
+    return click.prompt(words, default="", show_default=False, value_proc=sound) or None
+
+
+def _user_fault(user: str) -> str | None:
+    if not user:
+        return "no user: say who logs in with --user NAME"
+    return None if _USER.fullmatch(user) else f"--user {user!r}: not a user's name"
 
 
 def check(site: Site) -> list[str]:
     """One line for each thing wrong with how to log in."""
     faults = []
-    if not _USER.fullmatch(site.user):
-        faults.append(f"--user {site.user!r}: not a user's name")
+    if fault := _user_fault(site.user):
+        faults.append(fault)
     if site.port is not None and not 1 <= site.port <= 65535:
         faults.append(f"--port {site.port}: a port is a whole number from 1 to 65535")
     if site.key is not None:
-        file = Path(site.key).expanduser()
-        if file.suffix == ".pub":
-            faults.append(f"--key {site.key}: is the public half, name the file without .pub")
-        elif not file.is_file():
-            faults.append(f"--key {site.key}: no such file")
+        fault = key_fault(Path(site.key).expanduser().absolute(), None)
+        faults += [f"--key {fault}"] if fault else []
     return faults
 
 

@@ -1,7 +1,9 @@
 from __future__ import annotations
 
+import getpass
 from pathlib import Path
 
+import paramiko
 import pytest
 from click.testing import CliRunner, Result
 
@@ -21,7 +23,7 @@ def run(*arguments: str) -> Result:
 def test_a_written_site_loads_and_its_settings_are_sound(tmp_path: Path) -> None:
     folder = tmp_path / "my site"
     key = tmp_path / "id_ed25519"
-    key.write_text("")
+    paramiko.ECDSAKey.generate().write_private_key_file(str(key))
     done = run(
         *[str(folder), "--host", "gpu01=192.168.1.11", "--host", "gpu02.lan", "--user", "ops"],
         *["--key", str(key), "--port", "2222"],
@@ -78,15 +80,48 @@ def test_all_faults_are_said_at_once_and_nothing_is_written(tmp_path: Path) -> N
         "host 'all=g': all is the name of a group",
         "--user 'o ps': not a user's name",
         "--port 70000: a port is a whole number from 1 to 65535",
-        "--key /none/id.pub: is the public half, name the file without .pub",
+        "--key /none/id.pub: No such file or directory",
     ]
     assert not (tmp_path / "site").exists()
 
 
-def test_without_hosts_and_terminal_the_option_is_named(tmp_path: Path) -> None:
+def test_without_a_terminal_the_options_are_named_and_no_user_is_taken(tmp_path: Path) -> None:
     refused = run(str(tmp_path / "site"))
     assert isinstance(refused.exception, UserError)
-    assert "--host NAME=ADDRESS" in str(refused.exception)
+    assert refused.stderr.splitlines() == [
+        "no hosts: give each with --host NAME=ADDRESS",
+        "no user: say who logs in with --user NAME",
+    ]
+    assert not (tmp_path / "site").exists()
+    taken = run(str(tmp_path / "site"), "--host", "gpu01", "--yes")
+    assert taken.exit_code == 0
+    assert taken.output.startswith(f"user: {getpass.getuser()}, as here (--user names another)\n")
+
+
+def test_an_empty_folder_and_a_folder_for_a_key_are_refused(tmp_path: Path) -> None:
+    empty = run("", "--host", "gpu01", "--user", "ops")
+    assert "DIR is empty" in str(empty.exception)
+    refused = run(
+        str(tmp_path / "site"), "--host", "gpu01", "--user", "ops", "--key", str(tmp_path)
+    )
+    assert refused.stderr == f"--key {tmp_path}: is a folder, name the private key in it\n"
+
+
+def test_what_is_typed_is_checked_at_once_and_asked_for_again(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("llamarig.cli.init.can_ask", lambda: True)
+    key = tmp_path / "id"
+    paramiko.ECDSAKey.generate().write_private_key_file(str(key))
+    typed = ["", "a=10.0.0.1", "b=10.0.0.300", "b=10.0.0.2", "", "o ps", "ops", "/none", str(key)]
+    done = CliRunner().invoke(init, [str(tmp_path / "site")], "\n".join([*typed, ""]))
+    assert done.exit_code == 0, done.output
+    for words in ("At least one", "'10.0.0.300' is neither", "not a user's name", "No such file"):
+        assert words in done.output
+    hosts = load(tmp_path / "site" / "inventory.py")
+    assert list(hosts) == ["a", "b"]
+    assert hosts["b"].data["ssh_user"] == "ops"
+    assert hosts["b"].data["ssh_key"] == str(key)
 
 
 @pytest.mark.parametrize("address", ["10.0.0.1", "fe80::1", "gpu01", "gpu01.lan.", "xn--bcher-kva"])

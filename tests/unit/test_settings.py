@@ -92,6 +92,7 @@ def test_values_that_are_taken(key: str, value: object) -> None:
     [
         ("gpu", [-1, 64, "0", "GPU-1", True]),
         ("bind", ["localhost", "0.0.0.0:80", "1.2.3", "fe80::1%eth0"]),
+        ("bind", ["224.0.0.1", "255.255.255.255", "240.0.0.1", "0.0.0.1", "ff02::1"]),
         ("hf_home", ["data", "/data/", "/data/../etc", "/data//x", "/", "~/x", "/a b", "/tmp/x"]),
         ("hf_home", ["/run/x", "/x/%h", "/x/$HOME", "/x\n", ""]),
         ("cuda_home", ["usr/local/cuda", "/usr/./local"]),
