@@ -12,6 +12,7 @@ from llamarig.rehearsal import disk, hosts, machine, network
 from llamarig.rehearsal import snapshot as snapshots
 from llamarig.rehearsal.lab import Lab
 from llamarig.rehearsal.leftovers import leftovers
+from llamarig.rehearsal.state import OPERATORS
 
 
 def _say(line: str) -> None:
@@ -89,10 +90,13 @@ def _condition(lab_id: str, host: str) -> str:
 @lab.command(context_settings={"allow_interspersed_args": False})
 @click.argument("host")
 @click.argument("command", nargs=-1, type=click.UNPROCESSED)
-@click.option("--user", default="ops", show_default=True, help="Or opspw, whose sudo asks.")
+@click.option("--user", default="ops", show_default=True, type=click.Choice(list(OPERATORS)),
+              help="The sudo of opspw asks for a password.")  # fmt: skip
 @_name
 def ssh(host: str, command: tuple[str, ...], user: str, name: str | None) -> None:
     """Log in to a host, or run a command there. Options come before HOST."""
+    if command and command[0].startswith("-"):
+        raise click.UsageError(f"{command[0]} comes after HOST: options come before it")
     state = Lab(name).state
     argv = hosts.ssh_argv(state, state.host(host), user, command)
     raise SystemExit(subprocess.run(argv, check=False).returncode)

@@ -20,6 +20,8 @@ DEFAULT_SIZE = "12G"
 SIZE = re.compile(r"([1-9][0-9]*)([MGT])")
 UNITS = {"M": 2**20, "G": 2**30, "T": 2**40}
 SMALLEST = 8 * 2**20
+# ext4, which the cache may lie on, holds no larger file.
+LARGEST = 15 * 2**40
 LOOP_MAJOR = 7
 
 
@@ -29,8 +31,8 @@ def parse_size(text: str) -> int:
     if not match:
         raise UserError(f"--data-size {text}: a number and M, G or T, for instance {DEFAULT_SIZE}")
     size = int(match[1]) * UNITS[match[2]]
-    if size < SMALLEST:
-        raise UserError(f"--data-size {text}: at least 8M")
+    if not SMALLEST <= size <= LARGEST:
+        raise UserError(f"--data-size {text}: at least 8M and at most 15T")
     return size
 
 
@@ -44,8 +46,11 @@ def mountpoint(folder: Path) -> Path:
 
 def create(folder: Path, size: str) -> None:
     """An empty disk for a host's folder."""
-    with image(folder).open("wb") as handle:
-        handle.truncate(parse_size(size))
+    try:
+        with image(folder).open("wb") as handle:
+            handle.truncate(parse_size(size))
+    except OSError as error:
+        raise UserError(f"{image(folder)}: no file of {size}: {error.strerror}") from None
     fast = "lazy_itable_init=1,lazy_journal_init=1,nodiscard"
     run("mkfs.ext4", "-q", "-F", "-m", "0", "-L", "data", "-E", fast, str(image(folder)))
 

@@ -20,8 +20,8 @@ from llamarig.rehearsal import (
     machine,
     network,
     rootfs,
-    snapshot,
 )
+from llamarig.rehearsal import snapshot as snapshots
 from llamarig.rehearsal.bringup import Say
 from llamarig.rehearsal.leftovers import leftovers
 from llamarig.rehearsal.state import (
@@ -48,6 +48,7 @@ class Lab:
     def __init__(self, name: str | None = None, say: Say = _silent) -> None:
         self.id = lab_id(name)
         self.folder = lab_folder(self.id)
+        self._lock = cache_root() / "locks" / f"lab-{self.id}.lock"
         self.say = say
 
     @property
@@ -70,6 +71,8 @@ class Lab:
         if not 1 <= count <= MOST_HOSTS:
             raise UserError(f"{count} hosts: 1 to {MOST_HOSTS}, please")
         disk.parse_size(data_size)
+        if snapshot is not None:
+            snapshots.load(snapshot)
         here = machine.inspect()
         machine.provide(agreed, self.say)
         with self._locked():
@@ -102,6 +105,8 @@ class Lab:
     def down(self) -> None:
         """Remove the lab, and prove that nothing of it is left."""
         machine.require_root()
+        if not self._lock.exists() and not leftovers(self.id):
+            return  # no lab of that name was ever started: a lock would be all there is of it
         with self._locked():
             self._stop_services()
             cgroup.kill(self.id)
@@ -130,10 +135,11 @@ class Lab:
 
     def snapshot(self, host: str, name: str, replace: bool = False) -> Path:
         """Keep a host, running or without power, for new hosts to start from."""
+        machine.require_root()
         with self._locked():
             state = self.state
             with locked(cache_root() / "locks" / "snapshots.lock", "a snapshot"):
-                return snapshot.take(state, state.host(host), name, replace)
+                return snapshots.take(state, state.host(host), name, replace)
 
     def ssh(
         self, host: str, command: str, user: str = "ops", sudo: bool = False
@@ -186,5 +192,5 @@ class Lab:
 
     @contextmanager
     def _locked(self) -> Iterator[None]:
-        with locked(cache_root() / "locks" / f"lab-{self.id}.lock", f"lab {self.id}"):
+        with locked(self._lock, f"lab {self.id}"):
             yield

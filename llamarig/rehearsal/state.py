@@ -75,7 +75,12 @@ def cache_root() -> Path:
 def lab_id(name: str | None = None, folder: Path | None = None) -> str:
     """A lab's id: the given name, else made of the folder that it was started from."""
     if name is None:
-        place = str((folder or Path.cwd()).absolute())
+        try:
+            place = str((folder or Path.cwd()).absolute())
+        except FileNotFoundError:
+            raise UserError(
+                "the current folder was removed: go to another, or say which lab with --name"
+            ) from None
         return hashlib.sha256(place.encode()).hexdigest()[:6]
     if not LAB_ID.fullmatch(name):
         raise UserError(f"--name {name}: one to ten small letters and digits, please")

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from llamarig.errors import UserError
-from llamarig.rehearsal import hosts, inventory, state
+from llamarig.rehearsal import disk, hosts, inventory, lab, state
 
 
 def _state(**more: object) -> state.State:
@@ -74,6 +74,51 @@ def test_two_checkouts_have_two_labs(tmp_path: Path) -> None:
 def test_names_that_do_not_fit_an_interface_are_refused(name: str) -> None:
     with pytest.raises(UserError, match="--name"):
         state.lab_id(name)
+
+
+def test_a_folder_that_is_gone_names_the_way_out(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    gone = tmp_path / "gone"
+    gone.mkdir()
+    monkeypatch.chdir(gone)
+    gone.rmdir()
+    with pytest.raises(UserError, match="--name"):
+        state.lab_id(None)
+    monkeypatch.chdir(tmp_path)
+
+
+@pytest.mark.parametrize("size", ["1000000T", "16T", "7M", "1", "-1G"])
+def test_disks_that_cannot_be_made_are_refused(size: str) -> None:
+    with pytest.raises(UserError, match="--data-size"):
+        disk.parse_size(size)
+    assert disk.parse_size("15T") == 15 * 2**40
+
+
+def test_what_a_disk_cannot_have_is_one_line(tmp_path: Path) -> None:
+    with pytest.raises(UserError, match=r"data\.img: no file of 8M: No such file"):
+        disk.create(tmp_path / "none", "8M")
+
+
+def test_a_lab_that_never_was_leaves_no_lock(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("LLAMARIG_CACHE", str(tmp_path))
+    monkeypatch.setattr("os.geteuid", lambda: 0)
+    lab.Lab("neverwas").down()
+    assert list(tmp_path.rglob("*")) == []
+
+
+def test_a_snapshot_is_for_root_and_from_is_looked_up_whatever_runs(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("LLAMARIG_CACHE", str(tmp_path))
+    monkeypatch.setattr("os.geteuid", lambda: 65534)
+    with pytest.raises(UserError, match="no snapshot nope"):
+        lab.Lab("neverwas").up(1, "nope")
+    with pytest.raises(UserError, match="needs root"):
+        lab.Lab("neverwas").snapshot("gpu01", "x")
+    assert list(tmp_path.rglob("*")) == []
 
 
 @pytest.mark.parametrize("name", ["../x", ".making-x", "", "A", "a b"])
