@@ -28,6 +28,22 @@ FORMS = {
     "sha256": r"[0-9a-f]{64}",
     "size": r"[0-9]+",
 }
+SECTIONS = ("llama_cpp", "models")
+
+
+def _kind(value: object) -> str:
+    return "nothing" if value is None else f"a value of type {type(value).__name__}"
+
+
+def _entry_faults(entry: object) -> list[str]:
+    """What llamarig can't have written under a key."""
+    if not isinstance(entry, dict):
+        return [f"found {_kind(entry)}, expected a mapping"]
+    return [
+        f"{name}: {'unknown' if name not in FORMS else f'found {value!r}'}"
+        for name, value in entry.items()
+        if name not in FORMS or not re.fullmatch(FORMS[name], str(value))
+    ]
 
 
 class Lockfile:
@@ -56,14 +72,14 @@ class Lockfile:
             return [str(error)]
         lines = []
         for section, entries in content.items():
-            for key, entry in entries.items() if isinstance(entries, dict) else [("", entries)]:
-                values = entry.items() if isinstance(entry, dict) else [("", entry)]
-                lines += [
-                    f"{self.path}: {section}: {key}: {name}: found {value!r}; {MEND}"
-                    for name, value in values
-                    if name not in FORMS or not re.fullmatch(FORMS[name], str(value))
-                ]
-        return lines
+            if section not in SECTIONS:
+                lines.append(f"{section}: unknown, llamarig writes {' and '.join(SECTIONS)}")
+            elif not isinstance(entries, dict):
+                lines.append(f"{section}: found {_kind(entries)}, expected a mapping")
+            else:
+                for key, entry in entries.items():
+                    lines += [f"{section}: {key}: {fault}" for fault in _entry_faults(entry)]
+        return [f"{self.path}: {line}; {MEND}" for line in lines]
 
     def get(self, section: str, key: str) -> dict[str, Any]:
         """What is known under a key, or nothing."""
