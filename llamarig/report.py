@@ -33,10 +33,15 @@ def wanted() -> bool:
     return bool(os.environ.get(VARIABLE))
 
 
+def sick(entry: dict[str, Any]) -> bool:
+    """Whether the host was refused, or something failed on it."""
+    return bool(entry["problems"] or entry["failed"])
+
+
 def outcome(entry: dict[str, Any]) -> str:
     """`2 changed, 12 unchanged`, and whether that was all there was to do."""
     counts = f"{entry['changed']} changed, {entry['unchanged']} unchanged"
-    if entry["failed"] or entry["problems"]:
+    if sick(entry):
         return f"{counts}, {entry['failed']} failed"
     return counts if entry["changed"] else f"{counts}: nothing to do"
 

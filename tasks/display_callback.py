@@ -16,6 +16,10 @@ class Display(BaseStateCallback):
     """One line per operation that changed or failed; the rest is counted."""
 
     @staticmethod
+    def operation_start(state: State, op_hash: str) -> None:
+        _quiet()
+
+    @staticmethod
     def operation_end(state: State, op_hash: str) -> None:
         title = _title(state, op_hash)
         for host in state.inventory.iter_activated_hosts():
@@ -39,7 +43,7 @@ class Display(BaseStateCallback):
 
     @staticmethod
     def host_disconnect(state: State, host: Host) -> None:
-        """Plain pyinfra's own results are INFO, which `register` quiets: this line stands in."""
+        """Plain pyinfra's own results are INFO, which we quiet: this line stands in."""
         entry = report.host(host.name)
         if entry["operations"] and not report.wanted():
             say(host.name, report.outcome(entry))
@@ -49,9 +53,20 @@ def _title(state: State, op_hash: str) -> str:
     return ", ".join(sorted(state.get_op_meta(op_hash).names))
 
 
+def _quiet() -> None:
+    """pyinfra announces every operation and every "No changes"; ours says what changed. Plain
+    pyinfra lists what it is about to do before the first operation, which is left to it."""
+    logger.setLevel(logging.WARNING)
+
+
+def registered(state: State) -> bool:
+    """Whether preflight, or another step that comes first, has begun this run."""
+    return any(isinstance(handler, Display) for handler in state.callback_handlers)
+
+
 def register(state: State) -> None:
     """Show and report a run our way; called for every host, done once."""
-    if any(isinstance(handler, Display) for handler in state.callback_handlers):
+    if registered(state):
         return
     state.add_callback_handler(Display())
     hosts = [each for each in state.inventory if state.is_host_in_limit(each)]
@@ -59,7 +74,7 @@ def register(state: State) -> None:
     for each in hosts:
         if each in state.failed_hosts:
             report.problem(each.name, "could not connect")
-    # pyinfra announces every operation and every "No changes"; ours says what changed.
-    logger.setLevel(logging.WARNING)
+    if report.wanted():
+        _quiet()
     for handler in logging.getLogger("pyinfra").handlers:
         handler.addFilter(ClearFirst())

@@ -90,7 +90,7 @@ def stage_generation(settings: Settings) -> Generator[PyinfraCommand, None, None
 
 def _candidate(settings: Settings) -> tuple[GenerationState, Generation | None]:
     known: GenerationState = host.get_fact(Generations)
-    rendered = _rendered(settings, known)
+    rendered = _rendered(settings, known) if known.all else None
     return known, known.number(rendered.number) if rendered else None
 
 
@@ -100,7 +100,7 @@ def prove_generation(settings: Settings, force: bool) -> Generator[PyinfraComman
     known, candidate = _candidate(settings)
     if candidate is None:
         if state.is_executing:
-            yield failure("nothing is staged for these settings; run `llamarig up` first")
+            yield failure("nothing is deployed for these settings yet; first: llamarig up")
         else:
             yield StringCommand("true  # known once a generation is staged")
         return

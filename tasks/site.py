@@ -9,6 +9,7 @@ from pyinfra.context import host, state
 
 from llamarig.lockfile import Lockfile
 from llamarig.settings import Settings, read
+from llamarig.tasks import display_callback
 
 _settings: dict[str, Settings] = {}
 
@@ -17,14 +18,16 @@ def settings() -> Settings:
     """The current host's settings.
 
     Raises:
-        DeployError: some host's settings are wrong; every fault has been printed, one a line.
+        DeployError: preflight does not come first, or settings or llamarig.lock are wrong; it
+        has a line for each fault.
     """
+    if not display_callback.registered(state):
+        raise DeployError("nothing was changed: preflight.check() is to come first in deploy.py")
     if not _settings:
         found, faults = read({each.name: each.data.dict() for each in state.inventory})
-        if faults:
-            lines = "\n".join(f"    {fault.line()}" for fault in faults)
-            count = f"{len(faults)} setting{'s are' if len(faults) > 1 else ' is'}"
-            raise DeployError(f"{count} wrong, nothing was changed:\n{lines}")
+        lines = [fault.line() for fault in faults] + lockfile().faults()
+        if lines:
+            raise DeployError("\n    ".join(["nothing was changed:", *lines]))
         _settings.update(found)
     return _settings[host.name]
 

@@ -16,11 +16,13 @@ from pyinfra.api.host import Host
 from llamarig import connection
 from llamarig.tasks.facts.privilege import Privilege
 
+NO_PASSWORD = "a password is one line of text that is not empty"
+
 _asking = BoundedSemaphore(1)
 _asked: list[str] = []
 
 
-def arrange(host: Host, password_file: str | None) -> str | None:
+def arrange(host: Host, file: str | None) -> str | None:
     """Set the host up for root; returns the one line that says why it can't be."""
     privilege = host.get_fact(Privilege, _sudo=False)
     if privilege is None:
@@ -34,9 +36,11 @@ def arrange(host: Host, password_file: str | None) -> str | None:
     if privilege.sudo == "works":
         return None
     try:
-        password = _password(password_file)
-    except OSError as error:
-        return f"sudo_password_file: {password_file}: {error.strerror}"
+        password = _password(file)
+    except (OSError, ValueError) as error:
+        # Never the error's own words for bytes that are no text: it quotes them.
+        words = error.strerror if isinstance(error, OSError) else NO_PASSWORD
+        return f"sudo_password_file: {file}: {words}"
     if password is None:
         return (
             f"sudo asks {privilege.user} for a password and there is no terminal to ask at; "
@@ -59,8 +63,11 @@ def _try(host: Host, password: str, user: str) -> str | None:
 def _password(path: str | None) -> str | None:
     """From the file, else asked at the terminal once for all hosts of this run."""
     if path is not None:
-        return Path(path).expanduser().read_text().rstrip("\n")
+        password = Path(path).expanduser().read_text(encoding="utf-8").rstrip("\r\n")
+        if not password or "\n" in password or "\0" in password:
+            raise ValueError(NO_PASSWORD)
+        return password
     with _asking:
-        if not _asked and sys.stdin.isatty():
+        if not _asked and sys.stdin and sys.stdin.isatty():
             _asked.append(getpass("sudo password: "))
     return _asked[0] if _asked else None

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-import os
+import shlex
 import sys
 from collections.abc import Callable
 from pathlib import Path
@@ -20,15 +20,25 @@ INTERRUPTED = 130
 SMOKE = "llamarig.tasks.smoke.run"
 
 
-def _writable(context: click.Context, option: click.Parameter, path: Path | None) -> Path | None:
+def _writable(context: click.Context, option: click.Parameter, name: str | None) -> Path | None:
     """Refuse at once what could not be written after an hour's deploy."""
-    if path is not None and (path.is_dir() or not os.access(path.absolute().parent, os.W_OK)):
-        raise UserError(f"--json {path}: can't be written, name a file in an existing folder")
+    if name is None:
+        return None
+    path = Path(name)
+    try:
+        there = path.exists()
+        if not path.is_fifo():  # whose reader may come later
+            path.open("a").close()
+        if not there:
+            path.unlink()
+    except OSError as error:
+        reason = f"{error.strerror}; name a file that can be written"
+        raise UserError(f"--json {shlex.quote(name)}: {reason}") from None
     return path
 
 
 json_option = click.option(
-    "--json", "json_path", type=click.Path(path_type=Path), callback=_writable,
+    "--json", "json_path", metavar="FILE", callback=_writable,
     help="Write the run report there.",
 )  # fmt: skip
 _limit = click.option("--limit", multiple=True, help="Only these hosts or groups (repeatable).")
@@ -43,11 +53,11 @@ def options(command: Callable[..., Any]) -> Callable[..., Any]:
 def plan(inventory: Path, json_path: Path | None, limit: tuple[str, ...]) -> None:
     """Show what `up` would do. Changes nothing."""
     result = runner.run(inventory, checks.DEPLOY, dry=True, limit=limit)
-    finish(result, json_path)
+    finish(result, json_path, changes=False)
     for name, entry in sorted(result.hosts.items()):
-        if entry["problems"]:
+        if report.sick(entry):
             continue
-        titles = [each["name"] for each in result.plan if name in each["hosts_with_change"]]
+        titles = [each["name"] for each in entry["operations"] if each["outcome"] == "planned"]
         print(f"{name}: {len(titles) or 'no'} operation(s) would change something")
         for title in titles:
             print(f"    {title}")
@@ -76,18 +86,30 @@ def smoke(inventory: Path, json_path: Path | None, limit: tuple[str, ...]) -> No
     sys.exit(0 if proven(result) else 1)
 
 
-def finish(result: runner.Result, json_path: Path | None) -> None:
-    """Write the report; an interrupted run ends here."""
-    if json_path is not None:
-        json_path.write_text(json.dumps({"hosts": result.hosts}, indent=2, sort_keys=True) + "\n")
+def finish(result: runner.Result, json_path: Path | None, *, changes: bool = True) -> None:
+    """Write the report; an interrupted run ends here. changes: it may have started jobs.
+
+    Raises:
+        UserError: the report could not be written, though the run is over.
+    """
     if result.interrupted:
-        click.echo("\nllamarig: stopped; jobs that run on hosts go on, `up` joins them", err=True)
+        more = "; jobs that run on hosts go on, `up` joins them" if changes else ""
+        click.echo(f"\nllamarig: stopped{more}", err=True)
+    if json_path is not None:
+        text = json.dumps({"hosts": result.hosts}, indent=2, sort_keys=True) + "\n"
+        try:
+            json_path.write_text(text)
+        except OSError as error:
+            raise UserError(
+                f"--json {json_path}: {error.strerror}; the run itself is over, `status` shows it"
+            ) from None
+    if result.interrupted:
         sys.exit(INTERRUPTED)
 
 
 def sound(result: runner.Result) -> bool:
     """Every host was reached, none refused, nothing failed."""
-    return all(not entry["problems"] and not entry["failed"] for entry in result.hosts.values())
+    return not any(map(report.sick, result.hosts.values()))
 
 
 def proven(result: runner.Result) -> bool:

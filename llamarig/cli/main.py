@@ -2,52 +2,66 @@
 
 from __future__ import annotations
 
+import errno
+import os
 import sys
 
-import click
-
-from llamarig import __version__
-from llamarig.cli.deploy import plan, smoke, up
-from llamarig.cli.init import init
-from llamarig.cli.lab import lab
-from llamarig.cli.rehearse import rehearse
-from llamarig.cli.status import status
-from llamarig.cli.trust import trust
 from llamarig.errors import UserError
 
 INTERRUPTED = 130
 
 
-@click.group(context_settings={"help_option_names": ["-h", "--help"]})
-@click.version_option(__version__, prog_name="llamarig")
-def cli() -> None:
-    """From a bare host to a llama-server whose MTP speedup was proven on that host.
-
-    \b
-    Your own machines:   llamarig init SITE, llamarig trust SITE/inventory.py,
-                         llamarig up SITE/inventory.py
-    No GPU at hand:      llamarig rehearse
-    """
-
-
-for command in (init, trust, plan, up, smoke, status, rehearse, lab):
-    cli.add_command(command)
-
-
 def main() -> None:
     """Run the command line: a user's mistake is one line, Ctrl-C another."""
+    _open_closed_streams()
+    try:
+        try:
+            code = _run()
+        finally:
+            sys.stdout.flush()
+    except KeyboardInterrupt:
+        _end("stopped", INTERRUPTED)
+    except UserError as error:
+        _end(str(error), 1)
+    except OSError as error:
+        # A full disk, a folder that can't be written: the machine's state, no defect of ours.
+        if error.filename is None and error.errno not in (errno.ENOSPC, errno.EPIPE):
+            raise
+        # What is still buffered could not be written either.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
+        if error.errno == errno.EPIPE:
+            sys.exit(1)
+        _end(f"{error.filename or 'standard output'}: {error.strerror}", 1)
+    sys.exit(code)
+
+
+def _run() -> int:
+    # Not at the top: it takes most of a second, and Ctrl-C may come before it is over.
+    import click
+
+    from llamarig.cli.commands import cli
+
     try:
         code = cli.main(standalone_mode=False)
     except click.exceptions.Abort:
-        click.echo("\nllamarig: stopped", err=True)
-        sys.exit(INTERRUPTED)
+        raise KeyboardInterrupt from None
     except click.ClickException as error:
         error.show()
-        sys.exit(error.exit_code)
-    except UserError as error:
-        click.echo(f"llamarig: {error}", err=True)
-        sys.exit(1)
-    except KeyboardInterrupt:
-        click.echo("\nllamarig: stopped; jobs that run on hosts go on there", err=True)
-        sys.exit(INTERRUPTED)
-    sys.exit(code if isinstance(code, int) else 0)
+        return error.exit_code
+    return code if isinstance(code, int) else 0
+
+
+def _end(words: str, code: int) -> None:
+    print(f"llamarig: {words}", file=sys.stderr)
+    sys.exit(code)
+
+
+def _open_closed_streams() -> None:
+    """Whoever started us may have closed stdin, stdout or stderr: Python then has None there,
+    and the next file we open would take the number."""
+    for number, name in enumerate(("stdin", "stdout", "stderr")):
+        if getattr(sys, name) is None:
+            null = os.open(os.devnull, os.O_RDWR)
+            if null != number:
+                os.dup2(null, number)
+            setattr(sys, name, os.fdopen(number, "w" if number else "r"))

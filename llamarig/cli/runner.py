@@ -14,26 +14,21 @@ from typing import Any
 
 from llamarig import report
 from llamarig.cli.checks import check
-from llamarig.cli.inventory import (
-    group_data_folders,
-    own_environment,
-)
+from llamarig.cli.inventory import group_data_folders, own_environment
+from llamarig.display import say
 
 PR_SET_PDEATHSIG = 1
 # Seconds between asking the child to end and ending it.
 GRACE_SECONDS = 3
+EARLY = "pyinfra ended early, the lines above say why"
+NO_PREFLIGHT = "deploy.py has no preflight.check(), which every run begins with"
 
 
 @dataclass(frozen=True)
 class Result:
-    """hosts: the report's part per host; code: pyinfra's exit status, which proves nothing.
-
-    plan: pyinfra's operations with the hosts that each would change (only of a dry run).
-    """
+    """hosts: the report's part per host. Of a dry run it holds the operations as `planned`."""
 
     hosts: dict[str, dict[str, Any]]
-    code: int
-    plan: list[dict[str, Any]]
     interrupted: bool = False
 
 
@@ -88,16 +83,39 @@ def run(inventory: Path, what: str, *, dry: bool = False, limit: tuple[str, ...]
             interrupted, output = True, b""
             _end(child)
         hosts = json.loads(path.read_text())["hosts"] if path.exists() else {}
-    for name in chosen:
-        # pyinfra itself has said why; a host that is missing from the result is a failure.
-        unreached = {**report.empty(), "problems": ["not reached, the lines above say why"]}
-        hosts.setdefault(name, unreached)
-    return Result(hosts, child.returncode, _plan(output), interrupted)
+    known = list(hosts)
+    hosts = {name: hosts.get(name, report.empty()) for name in chosen}
+    if interrupted:
+        return Result(hosts, interrupted)
+    document = _document(output)
+    # The exit status proves nothing: it may be another host's. But it has a reason.
+    excused = child.returncode == 0 or any(map(report.sick, hosts.values()))
+    early = document is None or not excused
+    for name, entry in hosts.items():
+        if not report.sick(entry) and (early or name not in known):
+            line = EARLY if early else NO_PREFLIGHT
+            entry["problems"].append(line)
+            say(name, line)
+    if dry and document:
+        _add_plan(hosts, document["plan"])
+    return Result(hosts)
 
 
-def _plan(output: bytes) -> list[dict[str, Any]]:
-    """pyinfra's JSON names the operations; there is none when no host was left."""
+def _add_plan(hosts: dict[str, dict[str, Any]], plan: list[dict[str, Any]]) -> None:
+    """The operations that would change a host; one with a problem is left alone."""
+    for each in plan:
+        for name in each["hosts_with_change"]:
+            if not report.sick(hosts[name]):
+                planned = {"name": each["name"], "outcome": "planned"}
+                hosts[name]["operations"].append(planned)
+
+
+def _document(output: bytes) -> dict[str, Any] | None:
+    """pyinfra's JSON, the last thing on its stdout: the site's own code may print before it.
+    None when pyinfra ended early."""
+    text = output.decode(errors="replace")
     try:
-        return list(json.loads(output)["plan"])
-    except (ValueError, KeyError):
-        return []
+        document, _ = json.JSONDecoder().raw_decode(text, text.rindex('{"plan": '))
+    except ValueError:
+        return None
+    return dict(document)

@@ -18,7 +18,7 @@ STATUS = "llamarig.tasks.status.run"
 def status(inventory: Path, json_path: Path | None, limit: tuple[str, ...]) -> None:
     """Show what every host serves. Changes nothing; exit 1 when a host does not serve."""
     result = runner.run(inventory, STATUS, limit=limit)
-    deploy.finish(result, json_path)
+    deploy.finish(result, json_path, changes=False)
     table.show(result.hosts)
     for name, entry in sorted(result.hosts.items()):
         print(f"{name}: {_line(entry)}")

@@ -10,12 +10,13 @@ from pyinfra.api.facts import FactBase
 
 
 class RemoteTag(FactBase[str | None]):
-    """40 hex digits; an annotated tag is followed to its commit. None where it is not there."""
+    """40 hex digits; an annotated tag is followed to its commit. None where it is not there, the
+    repository can't be reached, or the host has no git yet."""
 
     def command(self, url: str, tag: str) -> str:
         ref = shlex.quote(f"refs/tags/{tag}")
         peeled = shlex.quote(f"refs/tags/{tag}^{{}}")
-        return f"timeout 60 git ls-remote {shlex.quote(url)} {ref} {peeled}"
+        return f"timeout 60 git ls-remote {shlex.quote(url)} {ref} {peeled} </dev/null || true"
 
     def process(self, output: list[str]) -> str:
         commit = output[-1].split()[0] if output else ""

@@ -37,10 +37,17 @@ class Plan:
 
 
 @pytest.fixture
-def plan(tmp_path: Path) -> Callable[[dict[str, dict[str, object]]], Plan]:
-    """Plan the real deploy.py for hosts given as name -> data (answers under `answers`)."""
+def plan(tmp_path: Path) -> Callable[..., Plan]:
+    """Plan the real deploy.py for hosts given as name -> data (answers under `answers`).
 
-    def run(hosts: dict[str, dict[str, object]]) -> Plan:
+    Without `--json` in `words` it is run as a user of plain pyinfra would.
+    """
+
+    def run(
+        hosts: dict[str, dict[str, object]],
+        deploy: Path = REPO / "deploy.py",
+        words: tuple[str, ...] = ("--json", "--dry"),
+    ) -> Plan:
         entries = []
         for name, data in hosts.items():
             own = {key: value for key, value in data.items() if key != "answers"}
@@ -50,10 +57,10 @@ def plan(tmp_path: Path) -> Callable[[dict[str, dict[str, object]]], Plan]:
         inventory.write_text(f"hosts = {entries!r}\n")
         report = tmp_path / "report.json"
         done = subprocess.run(
-            [sys.executable, "-m", "pyinfra", str(inventory), str(REPO / "deploy.py"),
-             "--json", "--dry"],
+            [sys.executable, "-m", "pyinfra", str(inventory), str(deploy), *words],
             cwd=tmp_path, capture_output=True, text=True, timeout=120, check=False,
-            env={**os.environ, "LLAMARIG_REPORT": str(report), "PYINFRA_PROGRESS": "off"},
+            env={**os.environ, "PYINFRA_PROGRESS": "off",
+                 **({"LLAMARIG_REPORT": str(report)} if "--json" in words else {})},
         )  # fmt: skip
         operations = {}
         if done.stdout.strip().startswith("{"):

@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
-Planner = Callable[[dict[str, dict[str, object]]], Any]
+import pytest
+
+Planner = Callable[..., Any]
 CPU: dict[str, object] = {"backend": "cpu", "llama_cpp_commit": "a" * 40, "model_sha256": "b" * 64}
 
 
@@ -51,3 +54,50 @@ def test_an_occupied_port_is_named_with_its_owner(plan: Planner) -> None:
     found = plan({"gpu01": {**CPU, "answers": {"ss -Hltnp": [line]}}})
     (problem,) = found.report["hosts"]["@fake/gpu01"]["problems"]
     assert "8080 is taken by nginx (pid 77)" in problem
+
+
+def test_plain_pyinfra_lists_what_it_would_do(plan: Planner) -> None:
+    found = plan({"gpu01": CPU}, words=("--dry",))
+    assert "Detected changes" in found.output
+    assert "Switch | Serve the proven generation" in found.output
+
+
+def test_a_corrupt_lock_stops_plain_pyinfra_before_anything(plan: Planner, tmp_path: Path) -> None:
+    (tmp_path / "llamarig.lock").write_text("models: {a b: {sha256: 12}}\n")
+    found = plan({"gpu01": CPU})
+    assert found.code != 0
+    assert "llamarig.lock: models: a b: sha256: found 12" in found.output
+    assert "Traceback" not in found.output
+
+
+def test_a_story_without_preflight_is_refused_before_anything(
+    plan: Planner, tmp_path: Path
+) -> None:
+    deploy = tmp_path / "deploy.py"
+    deploy.write_text("from llamarig.tasks import server\n\nserver.switch()\n")
+    found = plan({"gpu01": CPU}, deploy=deploy)
+    assert found.code != 0
+    assert "preflight.check() is to come first" in found.output
+
+
+@pytest.mark.parametrize(
+    ("content", "words"),
+    [
+        (None, "No such file or directory"),
+        (b"", "a password is one line"),
+        (b"\xff\xfe\0", "a password is one line"),
+        (b"hunter2\nhunter3\n", "a password is one line"),
+    ],
+)
+def test_a_password_file_that_holds_none_refuses_the_host_untried(
+    plan: Planner, tmp_path: Path, content: bytes | None, words: str
+) -> None:
+    file = tmp_path / "password"
+    if content is not None:
+        file.write_bytes(content)
+    asks = {"echo missing": ["ops", "1000", "asks"]}
+    found = plan({"gpu01": {**CPU, "sudo_password_file": str(file), "answers": asks}})
+    (problem,) = found.report["hosts"]["@fake/gpu01"]["problems"]
+    assert problem.startswith(f"sudo_password_file: {file}: {words}")
+    assert "Traceback" not in found.output
+    assert "hunter" not in found.output

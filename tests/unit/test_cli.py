@@ -20,7 +20,7 @@ PASSED = {
 
 
 def result(**hosts: object) -> runner.Result:
-    return runner.Result(hosts, 0, [])  # type: ignore[arg-type]
+    return runner.Result(hosts)  # type: ignore[arg-type]
 
 
 def test_a_pass_is_every_host_proven() -> None:
@@ -92,17 +92,20 @@ def test_bad_settings_are_all_named_before_any_host_is_reached(tmp_path: Path) -
 def test_all_that_can_be_known_before_is_said_at_once(tmp_path: Path) -> None:
     (tmp_path / "inventory.py").write_text(
         'ssh = {"ssh_known_hosts_file": "known_hosts", "ssh_strict_host_key_checking": "yes"}\n'
-        'hosts = [("gpu01", {**ssh, "port": 1})]\ndel ssh\n'
+        'hosts = [("gpu01", {**ssh, "port": 1, "ssh_key": "none"}),\n'
+        '         ("gpu02", {"sudo_password_file": "/none"})]\ndel ssh\n'
     )
     (tmp_path / "llamarig.lock").write_text("models: {a b: {sha256: 12}}\n")
     done = call("up", "inventory.py", "--limit", "nobody", "--limit", "gpu*", cwd=tmp_path)
     assert done.returncode == 1
     expected = (
         "gpu01: port: found 1,",
-        "--limit nobody: names no host and no group (hosts: gpu01; groups: hosts, inventory)",
+        "gpu01: ssh_key: ",
+        "sudo_password_file: /none: No such file or directory",
+        "--limit nobody: names no host and no group (hosts: gpu01, gpu02; groups: ",
         "no deploy.py there",
         "llamarig.lock: models: a b: sha256: found 12; take it from your version control",
-        "holds no host's key yet; first: llamarig trust inventory.py",
+        "known_hosts: holds no key of gpu01 yet; first: llamarig trust inventory.py",
     )
     told = done.stderr.splitlines()
     assert told[0] == "llamarig: inventory.py: nothing was changed"
@@ -116,3 +119,41 @@ def test_a_deploy_that_is_no_python_is_named_with_its_line(tmp_path: Path) -> No
     (tmp_path / "deploy.py").write_text("x = 1\ny = (\n")
     done = call("up", "inventory.py", cwd=tmp_path)
     assert "deploy.py, line 2: '(' was never closed" in done.stderr
+
+
+def test_a_known_hosts_file_that_knows_nobody_names_the_command(tmp_path: Path) -> None:
+    (tmp_path / "deploy.py").touch()
+    (tmp_path / "inventory.py").write_text(
+        'hosts = [("gpu01", {"ssh_known_hosts_file": "known_hosts",\n'
+        '                    "ssh_strict_host_key_checking": "yes"})]\n'
+    )
+    file = tmp_path / "known_hosts"
+    for content in (b"", b"\xff\x00garbage\n", b"other ssh-ed25519 AAAA\n"):
+        file.write_bytes(content)
+        done = call("plan", "inventory.py", cwd=tmp_path)
+        assert done.returncode == 1
+        assert "llamarig trust inventory.py" in done.stderr
+        assert str(file) in done.stderr
+        assert "Traceback" not in done.stderr
+        assert "Connecting" not in done.stderr
+    file.unlink()
+    file.mkdir()
+    done = call("plan", "inventory.py", cwd=tmp_path)
+    assert f"{file}: Is a directory; mend or remove it, then: llamarig trust" in done.stderr
+
+
+def test_without_any_stdin_nobody_is_asked(tmp_path: Path) -> None:
+    program = f"{sys.executable} -m llamarig.cli"
+    for words, expected in (
+        ("init site", "no hosts: give each with --host NAME=ADDRESS"),
+        ("lab ssh gpu01 --user x id", "--user comes after HOST"),
+        ("init ''", "DIR is empty"),
+    ):
+        done = subprocess.run(
+            ["sh", "-c", f"{program} {words} <&-"],
+            cwd=tmp_path, capture_output=True, text=True, timeout=60, check=False,
+        )  # fmt: skip
+        assert expected in done.stderr, done.stderr
+        assert "Traceback" not in done.stderr
+        assert done.returncode != 0
+    assert list(tmp_path.iterdir()) == []

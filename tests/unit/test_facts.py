@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import subprocess
+from pathlib import Path
 
 import pytest
 from pyinfra.api.exceptions import FactProcessError
@@ -117,3 +119,13 @@ def test_remote_tag_takes_the_peeled_commit() -> None:
     assert RemoteTag().process(lines) == "b" * 40
     with pytest.raises(FactProcessError):
         RemoteTag().process(["fatal: nothing"])
+
+
+def test_remote_tag_is_none_where_there_is_no_git(tmp_path: Path) -> None:
+    (tmp_path / "timeout").symlink_to("/usr/bin/timeout")
+    command = RemoteTag().command("https://example.org/x.git", "b1")
+    done = subprocess.run(
+        ["/bin/sh", "-c", command], env={"PATH": str(tmp_path)}, capture_output=True, check=False
+    )
+    assert (done.returncode, done.stdout) == (0, b"")
+    assert b"git" in done.stderr

@@ -1,0 +1,29 @@
+"""The commands of `llamarig`, in the order of its help."""
+
+from __future__ import annotations
+
+import click
+
+from llamarig import __version__
+from llamarig.cli.deploy import plan, smoke, up
+from llamarig.cli.init import init
+from llamarig.cli.lab import lab
+from llamarig.cli.rehearse import rehearse
+from llamarig.cli.status import status
+from llamarig.cli.trust import trust
+
+
+@click.group(context_settings={"help_option_names": ["-h", "--help"]})
+@click.version_option(__version__, prog_name="llamarig")
+def cli() -> None:
+    """From a bare host to a llama-server whose MTP speedup was proven on that host.
+
+    \b
+    Your own machines:   llamarig init SITE, llamarig trust SITE/inventory.py,
+                         llamarig up SITE/inventory.py
+    No GPU at hand:      llamarig rehearse
+    """
+
+
+for command in (init, trust, plan, up, smoke, status, rehearse, lab):
+    cli.add_command(command)
