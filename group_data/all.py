@@ -7,7 +7,8 @@
 
 # ---- The device, and llama.cpp ----
 
-#   What llama.cpp is built for; cpu is for rehearsals without a card. Takes "cuda" or "cpu".
+#   What llama.cpp is built for: cuda for NVIDIA's cards, vulkan for those that CUDA does not
+#   know, cpu for rehearsals without a card. Takes "cuda", "vulkan" or "cpu".
 # backend = "cuda"
 
 #   Compute capability without its dot: 89 is Ada (RTX 4090), 86 RTX 3090, 120 RTX 5090. Given
@@ -15,9 +16,48 @@
 #   129.
 # cuda_architecture = 89
 
-#   Folder of the CUDA toolkit on the host. Takes an absolute path on the host without .., // or
-#   spaces, that lasts (not in /tmp or /run).
-# cuda_home = "/usr/local/cuda"
+#   True adds PTX, which later cards can run; False builds machine code alone (89-real), which
+#   compiles about a seventh faster. Takes True or False.
+# cuda_ptx = True
+
+#   Where the CUDA toolkit comes from: NVIDIA's repository, the distribution's packages, PyPI's
+#   wheels (13.x), or what is there already. auto takes the first that fits: present, nvidia,
+#   pypi, distro. Takes "auto", "nvidia", "distro", "pypi" or "present".
+# cuda_source = "auto"
+
+#   The toolkit's release; None: the recommended one for the distribution. Takes a release of
+#   CUDA, such as "13.0" or None.
+# cuda_version = None
+
+#   Folder of a CUDA toolkit that is on the host already, for cuda_source present or auto; None:
+#   looked for in the usual places. Takes an absolute path on the host without .., // or spaces,
+#   that lasts (not in /tmp or /run) or None.
+# cuda_home = None
+
+#   SHA-256 of NVIDIA's cuda-keyring package, for cuda_source nvidia where llamarig knows none
+#   for the distribution (it knows Ubuntu 24.04's). Takes 64 lower-case hexadecimal digits or
+#   None.
+# cuda_keyring_sha256 = None
+
+#   True holds the CUDA packages that llamarig installs, and tells unattended-upgrades to leave
+#   nvidia and cuda packages alone: an upgraded driver stops working until the next boot. Takes
+#   True or False.
+# hold_cuda_packages = True
+
+#   The NVIDIA driver is the owner's business; install takes the distribution's or, with
+#   cuda_source nvidia, NVIDIA's package where none is loaded. Takes "keep" or "install".
+# driver = "keep"
+
+#   True lets llamarig reboot a host whose new driver needs it, and waits. Takes True or False.
+# allow_reboot = False
+
+#   Watts that the card may draw, set at every boot; None leaves it alone. Takes a whole number
+#   from 50 to 1000 or None.
+# gpu_power_limit = None
+
+#   True keeps the driver loaded while nobody uses the card, set at every boot. Takes True or
+#   False.
+# gpu_persistence_mode = False
 
 #   The card, by PCI order from 0 or by the UUID of nvidia-smi -L; None: the host's only card.
 #   Takes a whole number from 0 to 63, a UUID that nvidia-smi -L prints ("GPU-…") or None.
@@ -46,6 +86,9 @@
 #   Compilers that run at once; None: chosen by the host's cores and memory. Takes a whole
 #   number from 1 to 1024 or None.
 # build_jobs = None
+
+#   Compile through ccache, which makes a rebuild cheap. Takes True or False.
+# ccache = True
 
 #   Minutes after which a build is stopped. A CUDA build for one architecture took 27 minutes on
 #   2 cores. Takes a whole number from 1 to 1440.

@@ -5,6 +5,7 @@ from __future__ import annotations
 ROOT = "/opt/llamarig"
 LIB = f"{ROOT}/lib"
 HF_VENV = f"{ROOT}/hf"
+CUDA = f"{ROOT}/cuda"
 RELEASES = f"{ROOT}/releases"
 GENERATIONS = f"{ROOT}/generations"
 CURRENT = f"{ROOT}/current"

@@ -102,6 +102,13 @@ def broken(settings: Settings) -> Iterator[Broken]:
             'f32, f16 or bf16 while flash_attention is "off" (llama-server refuses the rest)',
             ("cache_type_v", "flash_attention"),
         )
+    if settings.backend == "vulkan" and isinstance(settings.gpu, str):
+        yield Broken(
+            "gpu",
+            settings.gpu,
+            'an index (vulkaninfo --summary counts them) while backend is "vulkan"',
+            ("gpu", "backend"),
+        )
     if settings.proof_max_rounds < settings.proof_rounds:
         yield Broken(
             "proof_max_rounds",

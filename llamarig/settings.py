@@ -14,6 +14,7 @@ from llamarig.values import (
     Allowed,
     Commit,
     ControllerPath,
+    CudaVersion,
     GitUrl,
     GpuId,
     GpuIndex,
@@ -46,9 +47,10 @@ class Settings(BaseModel):
     )
 
     # The device, and llama.cpp.
-    backend: Literal["cuda", "cpu"] = Field(
+    backend: Literal["cuda", "vulkan", "cpu"] = Field(
         default="cuda",
-        description="What llama.cpp is built for; cpu is for rehearsals without a card.",
+        description="What llama.cpp is built for: cuda for NVIDIA's cards, vulkan for those that "
+        "CUDA does not know, cpu for rehearsals without a card.",
     )
     cuda_architecture: int = Field(
         default=89,
@@ -57,8 +59,55 @@ class Settings(BaseModel):
         description="Compute capability without its dot: 89 is Ada (RTX 4090), 86 RTX 3090, "
         "120 RTX 5090. Given always, since without it llama.cpp builds for all of them.",
     )
-    cuda_home: HostPath = Field(
-        default="/usr/local/cuda", description="Folder of the CUDA toolkit on the host."
+    cuda_ptx: bool = Field(
+        default=True,
+        description="True adds PTX, which later cards can run; False builds machine code alone "
+        "(89-real), which compiles about a seventh faster.",
+    )
+    cuda_source: Literal["auto", "nvidia", "distro", "pypi", "present"] = Field(
+        default="auto",
+        description="Where the CUDA toolkit comes from: NVIDIA's repository, the distribution's "
+        "packages, PyPI's wheels (13.x), or what is there already. auto takes the first that fits: "
+        "present, nvidia, pypi, distro.",
+    )
+    cuda_version: CudaVersion | None = Field(
+        default=None,
+        description="The toolkit's release; None: the recommended one for the distribution.",
+    )
+    cuda_home: HostPath | None = Field(
+        default=None,
+        description="Folder of a CUDA toolkit that is on the host already, for cuda_source "
+        "present or auto; None: looked for in the usual places.",
+    )
+    cuda_keyring_sha256: Sha256 | None = Field(
+        default=None,
+        description="SHA-256 of NVIDIA's cuda-keyring package, for cuda_source nvidia where "
+        "llamarig knows none for the distribution (it knows Ubuntu 24.04's).",
+    )
+    hold_cuda_packages: bool = Field(
+        default=True,
+        description="True holds the CUDA packages that llamarig installs, and tells "
+        "unattended-upgrades to leave nvidia and cuda packages alone: an upgraded driver stops "
+        "working until the next boot.",
+    )
+    driver: Literal["keep", "install"] = Field(
+        default="keep",
+        description="The NVIDIA driver is the owner's business; install takes the "
+        "distribution's or, with cuda_source nvidia, NVIDIA's package where none is loaded.",
+    )
+    allow_reboot: bool = Field(
+        default=False,
+        description="True lets llamarig reboot a host whose new driver needs it, and waits.",
+    )
+    gpu_power_limit: int | None = Field(
+        default=None,
+        ge=50,
+        le=1000,
+        description="Watts that the card may draw, set at every boot; None leaves it alone.",
+    )
+    gpu_persistence_mode: bool = Field(
+        default=False,
+        description="True keeps the driver loaded while nobody uses the card, set at every boot.",
     )
     gpu: GpuIndex | GpuId | None = Field(
         default=None,
@@ -91,6 +140,9 @@ class Settings(BaseModel):
         ge=1,
         le=1024,
         description="Compilers that run at once; None: chosen by the host's cores and memory.",
+    )
+    ccache: bool = Field(
+        default=True, description="Compile through ccache, which makes a rebuild cheap."
     )
     build_timeout_minutes: int = Field(
         default=180,

@@ -146,6 +146,9 @@ Commit = Annotated[
 Sha256 = Annotated[
     str, AfterValidator(_matching(r"[0-9a-f]{64}")), Allowed("64 lower-case hexadecimal digits")
 ]
+CudaVersion = Annotated[
+    str, AfterValidator(_matching(r"1[1-9]\.\d")), Allowed('a release of CUDA, such as "13.0"')
+]
 GpuIndex = Annotated[int, Ge(0), Le(63)]
 GpuId = Annotated[
     str,
