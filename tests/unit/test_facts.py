@@ -42,11 +42,21 @@ def test_disk_refuses_nonsense(output: list[str]) -> None:
         Disk().process(output)
 
 
+DEBIAN = ["debian", "12", "bookworm", "x86_64", "systemd", "8"]
+
+
 def test_machine() -> None:
-    machine = Machine().process(["debian", "12", "bookworm", "x86_64", "systemd", "8"])
+    machine = Machine().process([*DEBIAN, "glibc 2.36", "6.1.0-40-amd64", "24684092"])
     assert (machine.distribution, machine.cores) == ("debian", 8)
+    assert (machine.glibc, machine.kernel) == ((2, 36), "6.1.0-40-amd64")
+    assert machine.memory_bytes == 24684092 * 1024
     with pytest.raises(FactProcessError):
         Machine().process(["debian"])
+
+
+def test_a_machine_may_keep_silent_about_its_library_and_memory() -> None:
+    machine = Machine().process([*DEBIAN, "", "6.1.0", ""])
+    assert (machine.glibc, machine.memory_bytes) == ((), 0)
 
 
 def test_listener_names_program_and_unit() -> None:
