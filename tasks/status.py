@@ -7,7 +7,7 @@ import time
 from pyinfra.context import host, state
 
 from llamarig import connection, report
-from llamarig.tasks import display_callback, preflight, site
+from llamarig.tasks import display_callback, site, sudo
 from llamarig.tasks.facts.generation import Generations
 from llamarig.tasks.facts.live_server import LiveServer
 from llamarig.tasks.step import refused, step
@@ -19,7 +19,7 @@ def run() -> None:
     display_callback.register(state)
     settings = site.settings()
     connection.harden(host)
-    preflight.become_root(settings)
+    sudo.become_root(settings)
     if refused(host.name):
         return
     known = host.get_fact(Generations)

@@ -11,10 +11,13 @@ from getpass import getpass
 from pathlib import Path
 
 from gevent.lock import BoundedSemaphore
+from pyinfra import context
 from pyinfra.api.host import Host
 
 from llamarig import connection
+from llamarig.settings import Settings
 from llamarig.tasks.facts.privilege import Privilege
+from llamarig.tasks.step import refuse
 
 NO_PASSWORD = "a password is one line of text that is not empty"
 
@@ -22,7 +25,14 @@ _asking = BoundedSemaphore(1)
 _asked: list[str] = []
 
 
-def arrange(host: Host, file: str | None) -> str | None:
+def become_root(settings: Settings) -> None:
+    """Arrange for root on the current host, and refuse the host where that does not work."""
+    line = _arrange(context.host, settings.sudo_password_file)
+    if line:
+        refuse(context.host.name, [line])
+
+
+def _arrange(host: Host, file: str | None) -> str | None:
     """Set the host up for root; returns the one line that says why it can't be."""
     privilege = host.get_fact(Privilege, _sudo=False)
     if privilege is None:

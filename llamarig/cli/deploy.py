@@ -20,7 +20,7 @@ INTERRUPTED = 130
 SMOKE = "llamarig.tasks.smoke.run"
 
 
-def _writable(context: click.Context, option: click.Parameter, name: str | None) -> Path | None:
+def writable(context: click.Context, option: click.Parameter, name: str | None) -> Path | None:
     """Refuse at once what could not be written after an hour's deploy."""
     if name is None:
         return None
@@ -33,12 +33,12 @@ def _writable(context: click.Context, option: click.Parameter, name: str | None)
             path.unlink()
     except OSError as error:
         reason = f"{error.strerror}; name a file that can be written"
-        raise UserError(f"--json {shlex.quote(name)}: {reason}") from None
+        raise UserError(f"{option.opts[0]} {shlex.quote(name)}: {reason}") from None
     return path
 
 
 json_option = click.option(
-    "--json", "json_path", metavar="FILE", callback=_writable,
+    "--json", "json_path", metavar="FILE", callback=writable,
     help="Write the run report there.",
 )  # fmt: skip
 _limit = click.option("--limit", multiple=True, help="Only these hosts or groups (repeatable).")
@@ -59,6 +59,8 @@ def plan(inventory: Path, json_path: Path | None, limit: tuple[str, ...]) -> Non
             continue
         titles = [each["name"] for each in entry["operations"] if each["outcome"] == "planned"]
         print(f"{name}: {len(titles) or 'no'} operation(s) would change something")
+        if cuda := entry.get("cuda"):
+            print(f"    CUDA {cuda['version']}: {cuda['source']}, in {cuda['home']}; {cuda['why']}")
         for title in titles:
             print(f"    {title}")
     sys.exit(0 if sound(result) else 1)
@@ -95,16 +97,25 @@ def finish(result: runner.Result, json_path: Path | None, *, changes: bool = Tru
     if result.interrupted:
         more = "; jobs that run on hosts go on, `up` joins them" if changes else ""
         click.echo(f"\nllamarig: stopped{more}", err=True)
+    write(result.hosts, json_path)
+    if result.interrupted:
+        sys.exit(INTERRUPTED)
+
+
+def write(hosts: dict[str, dict[str, Any]], json_path: Path | None) -> None:
+    """The run report as a file, if one was asked for.
+
+    Raises:
+        UserError: it could not be written.
+    """
     if json_path is not None:
-        text = json.dumps({"hosts": result.hosts}, indent=2, sort_keys=True) + "\n"
+        text = json.dumps({"hosts": hosts}, indent=2, sort_keys=True) + "\n"
         try:
             json_path.write_text(text)
         except OSError as error:
             raise UserError(
                 f"--json {json_path}: {error.strerror}; the run itself is over, `status` shows it"
             ) from None
-    if result.interrupted:
-        sys.exit(INTERRUPTED)
 
 
 def sound(result: runner.Result) -> bool:

@@ -41,7 +41,8 @@ def inventory_argument(command: Command) -> Command:
 
 
 def _from_environment(context: click.Context, _: click.Parameter, value: str | None) -> Path | None:
-    if value or context.resilient_parsing:
+    # What was saved of hosts needs none.
+    if value or context.resilient_parsing or context.params.get("replay"):
         return Path(value) if value else None
     if named := os.environ.get(VARIABLE):
         click.echo(f"inventory: {named} (from {VARIABLE})", err=True)

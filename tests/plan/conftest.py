@@ -13,17 +13,36 @@ from typing import Any
 
 import pytest
 
+from llamarig.settings import Settings
+from llamarig.tasks.facts.workstation import AS_OPERATOR, AS_ROOT, MARK, arguments
+
 REPO = Path(__file__).resolve().parents[2]
 
+MACHINE = ["debian", "12", "bookworm", "x86_64", "systemd", "8"]
 # What a fresh Debian workstation answers; keys are parts of the commands that ask.
 FRESH: dict[str, object] = {
     "echo missing": ["root", "0", "works"],
-    "VERSION_CODENAME": ["debian", "12", "bookworm", "x86_64", "systemd", "8"],
+    "VERSION_CODENAME": [*MACHINE, "glibc 2.36", "6.1.0-40-amd64", "65841234"],
     "place()": ["8:1 ext4 /data", "99999999999", "sda ", "259:2 ext4 /", "9999999999", "nvme0n1 "],
-    "readlink": ["-", "[]"],
+    "readlink /opt/llamarig/current": ["-", "[]"],
     "uname -s": ["Linux"],
     "useradd": ["/usr/sbin/useradd"],
 }
+
+
+def together(answers: dict[str, object]) -> dict[str, object]:
+    """The answers, and in front of them those of the facts that preflight asks all at once."""
+    asked = arguments(Settings())
+    sections: dict[str, object] = {}
+    for facts in (AS_ROOT, AS_OPERATOR):
+        lines: list[object] = []
+        for name, fact in facts.items():
+            command = fact.command(**asked.get(name, {}))
+            answer = next((answers[key] for key in reversed(answers) if key in command), [])
+            assert isinstance(answer, list)
+            lines += [MARK + name, *answer]
+        sections[MARK + next(iter(facts))] = lines
+    return {**sections, **answers}
 
 
 @dataclass(frozen=True)
@@ -51,7 +70,10 @@ def plan(tmp_path: Path) -> Callable[..., Plan]:
         entries = []
         for name, data in hosts.items():
             own = {key: value for key, value in data.items() if key != "answers"}
-            own |= {"fake_responses": {**FRESH, **data.get("answers", {})}, "fake_delay": 0}  # type: ignore[dict-item]
+            own |= {
+                "fake_responses": together({**FRESH, **data.get("answers", {})}),
+                "fake_delay": 0,
+            }  # type: ignore[dict-item]
             entries.append((f"@fake/{name}", {**own, "fake_delay_jitter": 0}))
         inventory = tmp_path / "inventory.py"
         inventory.write_text(f"hosts = {entries!r}\n")

@@ -21,7 +21,8 @@ def test_a_fresh_host_gets_the_whole_story_in_order(plan: Planner) -> None:
 
 
 def test_one_sick_host_is_refused_and_the_other_is_not(plan: Planner) -> None:
-    answers = {"VERSION_CODENAME": ["fedora", "43", "", "x86_64", "systemd", "8"]}
+    fedora = ["fedora", "43", "", "x86_64", "systemd", "8", "glibc 2.42", "6.17", "65841234"]
+    answers = {"VERSION_CODENAME": fedora}
     found = plan({"gpu01": CPU, "gpu02": {**CPU, "answers": answers}})
     refusal = "distribution: fedora found, Debian or Ubuntu needed"
     assert found.report["hosts"]["@fake/gpu02"]["problems"] == [refusal]

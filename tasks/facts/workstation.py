@@ -1,0 +1,121 @@
+"""Everything that doctor's rules look at, read in two round trips: as root and as the operator.
+
+The raw lines are kept beside what they mean, so that a saved host can be judged again by a later
+llamarig with better parsers.
+"""
+
+from __future__ import annotations
+
+import shlex
+from dataclasses import dataclass
+from typing import Any
+
+from pyinfra.api.exceptions import FactProcessError
+from pyinfra.api.facts import FactBase
+
+from llamarig.settings import Settings
+from llamarig.tasks.facts.compilers import Compilers, CompilerState
+from llamarig.tasks.facts.cuda_toolkits import CudaToolkits, Toolkit
+from llamarig.tasks.facts.disk import Disk, DiskState
+from llamarig.tasks.facts.driver import DriverState, NvidiaDriver
+from llamarig.tasks.facts.graphics import GraphicsCards, PciCard
+from llamarig.tasks.facts.machine import Machine, MachineState
+from llamarig.tasks.facts.nvidia_smi import NvidiaSmi, SmiState
+from llamarig.tasks.facts.ollama import Ollama, OllamaState
+from llamarig.tasks.facts.port import Listener, Listening
+from llamarig.tasks.facts.tools import Tools, ToolsState
+
+MARK = "=== llamarig "
+# Name to fact; the second half of a name's life is a field of Workstation.
+AS_ROOT: dict[str, FactBase[Any]] = {
+    "machine": Machine(),
+    "cards": GraphicsCards(),
+    "driver": NvidiaDriver(),
+    "smi": NvidiaSmi(),
+    "compilers": Compilers(),
+    "toolkits": CudaToolkits(),
+    "disk": Disk(),
+    "listeners": Listener(),
+    "ollama": Ollama(),
+}
+AS_OPERATOR: dict[str, FactBase[Any]] = {"tools": Tools()}
+Lines = dict[str, list[str]]
+
+
+@dataclass(frozen=True)
+class Workstation:
+    """A host as the rules see it. None: the host did not say."""
+
+    machine: MachineState | None
+    cards: list[PciCard]
+    driver: DriverState
+    smi: SmiState
+    compilers: CompilerState
+    toolkits: list[Toolkit]
+    disk: DiskState | None
+    listeners: list[Listening]
+    ollama: OllamaState
+    tools: ToolsState
+
+
+def arguments(settings: Settings) -> dict[str, dict[str, Any]]:
+    """What single facts want to know of the settings."""
+    return {
+        "disk": {"path": settings.hf_home},
+        "listeners": {"port": settings.port},
+        "toolkits": {"home": settings.cuda_home},
+    }
+
+
+class _Sections(FactBase[Lines]):
+    """Several facts' commands in one round trip; gives the raw lines of each."""
+
+    facts: dict[str, FactBase[Any]]
+
+    @staticmethod
+    def default() -> Lines:
+        return {}
+
+    def command(self, arguments: dict[str, dict[str, Any]]) -> str:
+        parts = []
+        for name, fact in self.facts.items():
+            # A shell of its own each: none can end or change another.
+            asked = str(fact.command(**arguments.get(name, {})))
+            parts.append(f"echo {shlex.quote(MARK + name)}; sh -c {shlex.quote(asked)} 2>/dev/null")
+        return "; ".join([*parts, "true"])
+
+    def process(self, output: list[str]) -> Lines:
+        sections: Lines = {}
+        for line in output:
+            if line.startswith(MARK):
+                sections[line.removeprefix(MARK)] = []
+            elif sections:
+                list(sections.values())[-1].append(line)
+        if missing := [name for name in self.facts if name not in sections]:
+            raise FactProcessError(f"the host did not say anything of {', '.join(missing)}")
+        return sections
+
+
+class RootSections(_Sections):
+    """What needs root to be seen whole: processes of others, kernel log."""
+
+    facts = AS_ROOT
+
+
+class OperatorSections(_Sections):
+    """What the operator's own sessions find; never with sudo."""
+
+    facts = AS_OPERATOR
+
+
+def read(lines: Lines) -> Workstation:
+    """What the raw lines mean, by the parsers of this llamarig.
+
+    Raises:
+        FactProcessError: a section is not what its command prints.
+    """
+    values: dict[str, Any] = {}
+    for name, fact in {**AS_ROOT, **AS_OPERATOR}.items():
+        found = lines.get(name) or []
+        values[name] = fact.process(found) if found else fact.default()
+    return Workstation(**values)

@@ -1,0 +1,116 @@
+"""Which CUDA toolkit a deploy would take, and whether gcc, glibc and driver go with it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import TYPE_CHECKING
+
+from llamarig.cuda import table
+from llamarig.tasks.cuda.choice import Choice, Unfit, distribution, driver_branch, select
+from llamarig.tasks.findings.finding import Finding, Rule, blocker, ok, warning
+
+if TYPE_CHECKING:
+    from llamarig.cuda.table import Distribution
+    from llamarig.settings import Settings
+    from llamarig.tasks.facts.workstation import Workstation
+
+# Releases whose archive has no glslc, which llama.cpp's Vulkan shaders need.
+NO_GLSLC = {("ubuntu", "22.04")}
+# Not tried: the headers are older than any that we built with.
+UNTRIED_VULKAN = {("debian", "12")}
+
+
+def _choices(seen: Workstation, settings: Settings) -> tuple[Choice | Unfit, Choice | Unfit] | None:
+    """What is taken if NVIDIA's repository answers the host, and if not: asked only by a deploy."""
+    if settings.backend != "cuda" or seen.machine is None:
+        return None
+    machine, compilers, toolkits = seen.machine, seen.compilers, seen.toolkits
+    branch = driver_branch(settings, seen.driver.loaded, distribution(machine, compilers))
+    answering = select(settings, machine, compilers, toolkits, True, branch)
+    return answering, select(settings, machine, compilers, toolkits, False, branch)
+
+
+def _told(choice: Choice) -> str:
+    return f"CUDA {choice.version} in {choice.home} with {choice.compiler_package}"
+
+
+def toolkit(seen: Workstation, settings: Settings) -> Iterator[Finding]:
+    """The source that is taken and why, or why there is none."""
+    found = _choices(seen, settings)
+    if found is None:
+        return
+    answering, silent = found
+    if isinstance(answering, Unfit):
+        yield blocker(answering.topic, answering.found, answering.fix)
+    elif answering == silent:
+        yield ok("cuda_source", f"{answering.source}: {_told(answering)}, {answering.why}")
+    else:
+        otherwise = (
+            silent.found if isinstance(silent, Unfit) else f"{silent.source}, {_told(silent)}"
+        )
+        yield ok(
+            "cuda_source",
+            f"{answering.source} if NVIDIA's repository answers: {_told(answering)}, "
+            f"{answering.why}; else {otherwise}",
+        )
+
+
+def driver(seen: Workstation, settings: Settings) -> Iterator[Finding]:
+    """The driver that is there or to come against the recommended one of what would be built.
+
+    One below the minimum lets no toolkit fit, which is the rule above.
+    """
+    found = _choices(seen, settings)
+    if found is None or seen.machine is None:
+        return
+    here = distribution(seen.machine, seen.compilers)
+    if settings.driver == "install" and not seen.driver.loaded and _unserved(here, settings):
+        yield blocker(
+            "driver",
+            f"{here} has no driver for sm_{settings.cuda_architecture} that llamarig knows",
+            'set cuda_source = "nvidia", or install the driver yourself',
+        )
+        return
+    branch = driver_branch(settings, seen.driver.loaded, here)
+    choice = next((each for each in found if isinstance(each, Choice)), None)
+    if not branch or choice is None:
+        return
+    minimum, recommended = table.needed_driver(table.parse(choice.version))
+    is_ = f"{seen.driver.loaded} is loaded" if seen.driver.loaded else f"{here} has {branch}"
+    if branch < recommended:
+        yield warning(
+            "driver",
+            f"{is_}, enough for CUDA {choice.version} ({minimum} or later)",
+            f"upgrade it to {recommended} or later, which is recommended",
+        )
+    else:
+        yield ok("driver", f"{is_}, CUDA {choice.version} needs {minimum} or later")
+
+
+def _unserved(here: Distribution, settings: Settings) -> bool:
+    """Whether the distribution would be asked for a driver that it does not have."""
+    if settings.cuda_source == "nvidia":
+        return False
+    return here.driver is None or not here.driver.serving(settings.cuda_architecture)
+
+
+def vulkan(seen: Workstation, settings: Settings) -> Iterator[Finding]:
+    """The shader compiler that a Vulkan build needs."""
+    if settings.backend != "vulkan" or seen.machine is None:
+        return
+    where = (seen.machine.distribution, seen.machine.version)
+    if where in NO_GLSLC:
+        yield blocker(
+            "backend",
+            "Ubuntu 22.04 has no package glslc, which a Vulkan build needs",
+            'upgrade to Ubuntu 24.04, or set backend = "cuda"',
+        )
+    elif where in UNTRIED_VULKAN:
+        yield warning(
+            "backend",
+            "a Vulkan build was not tried with Debian 12's headers (1.3.239)",
+            "upgrade to Debian 13 if it fails",
+        )
+
+
+RULES: tuple[Rule, ...] = (toolkit, driver, vulkan)
