@@ -5,7 +5,9 @@ from __future__ import annotations
 import click
 
 from llamarig import __version__
+from llamarig.cli.build import build
 from llamarig.cli.deploy import plan, smoke, up
+from llamarig.cli.doctor import doctor
 from llamarig.cli.init import init
 from llamarig.cli.lab import lab
 from llamarig.cli.rehearse import rehearse
@@ -25,5 +27,5 @@ def cli() -> None:
     """
 
 
-for command in (init, trust, plan, up, smoke, status, rehearse, lab):
+for command in (init, trust, doctor, plan, build, up, smoke, status, rehearse, lab):
     cli.add_command(command)

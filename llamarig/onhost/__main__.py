@@ -1,4 +1,4 @@
-"""The programs that run on hosts: `python3 onhost-X.pyz job|fetch|prove|header …`."""
+"""The programs that run on hosts: `python3 onhost-X.pyz job|fetch|prove|header|release …`."""
 
 from __future__ import annotations
 
@@ -7,7 +7,10 @@ import sys
 
 from llamarig.onhost.errors import Stop
 
-USAGE = "usage: job FOLDER | fetch CONFIG | prove [--finish] CONFIG | header GGUF"
+USAGE = (
+    "usage: job FOLDER | fetch CONFIG | prove [--finish] CONFIG | header GGUF | "
+    "release CONFIG TREE FOLDER"
+)
 
 
 def _header(path: str) -> int:
@@ -39,6 +42,10 @@ def _run(words: list[str]) -> int:
         return prove.finish(words[2])
     if len(words) == 2 and words[0] == "header":
         return _header(words[1])
+    if len(words) == 4 and words[0] == "release":
+        from llamarig.onhost import release
+
+        return release.main(*words[1:])
     raise Stop(USAGE, 2)
 
 

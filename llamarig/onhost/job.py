@@ -28,7 +28,8 @@ GRACE_SECONDS = 10
 
 
 class Status:
-    """status.json: state, stage, rc, message, times (epoch seconds), done of total in unit."""
+    """status.json: state, stage, rc, message, times (epoch seconds), done of total in unit, and
+    of every stage that is over its name and its seconds."""
 
     def __init__(self, folder: str, job: dict[str, Any]) -> None:
         self._path = os.path.join(folder, "status.json")
@@ -37,7 +38,7 @@ class Status:
         self.values: dict[str, Any] = {
             "id": job["id"], "title": job["title"], "unit": job["unit"], "state": "running",
             "stage": None, "rc": None, "message": None, "started": time.time(),
-            "updated": time.time(), "finished": None, "done": None, "total": None,
+            "updated": time.time(), "finished": None, "done": None, "total": None, "stages": [],
         }  # fmt: skip
 
     def set(self, **values: Any) -> None:
@@ -176,10 +177,13 @@ def main(folder: str) -> int:
     signal.signal(signal.SIGTERM, _stop)
     for spec in job["stages"]:
         status.set(stage=spec["name"], done=None, total=None)
+        begun = time.monotonic()
         try:
             code, message = Stage(spec, status, job["output_limit_bytes"]).run()
         except KeyboardInterrupt:
             code, message = 143, f"{spec['name']} was stopped"
+        seconds = round(time.monotonic() - begun, 1)
+        status.values["stages"].append({"name": spec["name"], "seconds": seconds})
         if code:
             status.set(state="failed", rc=code, message=message, finished=time.time())
             print(f"llamarig: {message}", file=sys.stderr, flush=True)

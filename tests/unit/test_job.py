@@ -62,6 +62,16 @@ def test_a_programs_own_reason_wins(tmp_path: Path) -> None:
     assert status["message"] == "disk is full"
 
 
+def test_the_seconds_of_every_stage_are_kept_as_it_ends(tmp_path: Path) -> None:
+    look = f"cp {tmp_path}/status.json {tmp_path}/seen.json; exit 3"
+    _, status = run(tmp_path, stage("sleep 0.3", "a"), stage(look, "b"))
+    seen = json.loads((tmp_path / "seen.json").read_text())
+    (first,) = seen["stages"]  # what a later stage can read of the earlier ones
+    assert first["name"] == "a"
+    assert 0.3 <= first["seconds"] < 20
+    assert [each["name"] for each in status["stages"]] == ["a", "b"]
+
+
 def test_a_missing_program_is_one_line(tmp_path: Path) -> None:
     code, status = run(tmp_path, stage("", argv=["/nowhere/cmake"]))
     assert (code, status["message"]) == (127, "work: /nowhere/cmake: No such file or directory")

