@@ -40,8 +40,20 @@ def arguments(settings: Settings, server: Server, *, mtp: bool = True) -> list[s
     return [*argv, "--host", server.host, "--port", str(server.port)]
 
 
+def watched(settings: Settings) -> list[str]:
+    """Flags that only a candidate gets: with a card it must say where its weights lie.
+
+    Verbosity 4 prints that while loading (at the default, 3, llama-server doesn't), some lines a
+    request and none a token (read in b11434), so that decoding is measured as it will be.
+    """
+    return [] if settings.backend == "cpu" else ["-lv", "4"]
+
+
 def environment(settings: Settings) -> dict[str, str]:
-    """Variables of the server's process. The card is chosen by index or by uuid."""
+    """Variables of the server's process. The card is chosen by index or, with CUDA, by uuid."""
     if settings.gpu is None:
         return {}
+    if settings.backend == "vulkan":
+        # Naming a device also allows one that is no card: Mesa's software device.
+        return {"GGML_VK_VISIBLE_DEVICES": str(settings.gpu)}
     return {"CUDA_DEVICE_ORDER": "PCI_BUS_ID", "CUDA_VISIBLE_DEVICES": str(settings.gpu)}

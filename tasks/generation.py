@@ -55,7 +55,7 @@ def _escaped(argument: str) -> str:
 
 
 def unit(settings: Settings, number: int, argv: list[str], *, candidate: bool) -> str:
-    """The text of a unit; the candidate differs in its address, never restarts, same sandbox."""
+    """The text of a unit; a candidate has the same sandbox, a whole log, and never restarts."""
     text = package_files("llamarig.templates").joinpath("llama-server.service.j2").read_text()
     environment = jinja2.Environment(
         trim_blocks=True, keep_trailing_newline=True, undefined=jinja2.StrictUndefined
@@ -69,6 +69,7 @@ def unit(settings: Settings, number: int, argv: list[str], *, candidate: bool) -
         user=settings.service_user,
         environment=recipe.environment(settings),
         exec_start=" ".join(_escaped(each) for each in argv),
+        candidate=candidate,
         restart="no" if candidate else "on-failure",
         protect_home="read-only" if under_home else "yes",
     )
@@ -81,8 +82,8 @@ def _units(settings: Settings, number: int) -> dict[str, str]:
     trial = recipe.Server(binary, model, LOOPBACK, settings.proof_port)
     argv = {
         UNITS[0]: recipe.arguments(settings, live),
-        UNITS[1]: recipe.arguments(settings, trial, mtp=False),
-        UNITS[2]: recipe.arguments(settings, trial),
+        UNITS[1]: [*recipe.arguments(settings, trial, mtp=False), *recipe.watched(settings)],
+        UNITS[2]: [*recipe.arguments(settings, trial), *recipe.watched(settings)],
     }
     return {
         name: unit(settings, number, each, candidate=name != UNITS[0])

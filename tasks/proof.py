@@ -38,6 +38,8 @@ def _config(settings: Settings, candidate: Generation, *, force: bool) -> dict[s
         },
         "port": settings.proof_port,
         "api_key_file": None,
+        "backend": settings.backend,
+        "gpu_layers": settings.gpu_layers,
         "min_speedup": settings.min_speedup,
         "rounds": settings.proof_rounds,
         "max_rounds": settings.proof_max_rounds,

@@ -16,10 +16,12 @@ from pyinfra.operations import server as stock
 from llamarig import connection, report
 from llamarig.paths import CURRENT, LIVE_UNIT, UNIT_LINK, WANTS_LINK
 from llamarig.settings import Settings
-from llamarig.tasks import generation, llama_cpp, model, proof, site
+from llamarig.tasks import generation, llama_cpp, model, proof, recipe_flags, site
 from llamarig.tasks.facts.generation import Generation, Generations, GenerationState
 from llamarig.tasks.facts.live_server import LiveServer
+from llamarig.tasks.facts.nvidia_smi import NvidiaSmi, chosen
 from llamarig.tasks.facts.proof import Proof
+from llamarig.tasks.facts.release import Release
 from llamarig.tasks.operations import generations, jobs
 from llamarig.tasks.operations.outcome import failure
 from llamarig.tasks.step import step
@@ -37,6 +39,9 @@ def stage() -> None:
         home="/nonexistent",
         shell="/usr/sbin/nologin",
     )
+    if settings.backend == "vulkan":
+        # The unit asks for it; a host without a desktop has no such group.
+        stock.group(name="Make the render nodes' group", group="render", system=True)
     stage_generation(name="Stage a generation", settings=settings)
     # The links may dangle until something is proven; from then on every boot serves `current`.
     files.link(name="Link the unit", path=UNIT_LINK, target=f"{CURRENT}/{LIVE_UNIT}")
@@ -63,11 +68,10 @@ def smoke() -> None:
 
 def _rendered(settings: Settings, known: GenerationState) -> generation.Rendered | None:
     """The generation that the settings ask for, numbered as the host has it, or as the next."""
-    commit = llama_cpp.origin(settings)
+    release = llama_cpp.release_id(settings)
     found = model.record(settings)
-    if commit is None or found is None:
+    if release is None or found is None:
         return None
-    release = llama_cpp.build_id(settings, commit)
     first = generation.render(settings, 0, release, found.path, found.sha256)
     same = known.candidate(first.digest)
     number = same.number if same else known.next_number
@@ -108,6 +112,9 @@ def prove_generation(settings: Settings, force: bool) -> Generator[PyinfraComman
         host.noop(f"generation {candidate.number} is current and proven")
         _report(candidate, candidate.proof, settings)
         return
+    if state.is_executing and (lines := _unfit(settings, candidate)):
+        yield failure(*lines)
+        return
     job = proof.spec(settings, candidate, force=force)
     yield from jobs.start(job)
     if not state.is_executing:
@@ -124,9 +131,21 @@ def prove_generation(settings: Settings, force: bool) -> Generator[PyinfraComman
         # The job's last words started it again; "serves on" is said when it does.
         silent = _unanswered(after.live.manifest["address"])
     if reason:
-        yield failure(reason, silent or _what_now(after, candidate.number))
+        yield failure(reason, silent or _what_now(after, candidate.number, taken))
     elif silent:
         yield failure(silent)
+
+
+def _unfit(settings: Settings, candidate: Generation) -> list[str]:
+    """Why proving can't end well: the recipe and the card against the release itself."""
+    this = candidate.manifest["release"]
+    lines = recipe_flags.faults(settings, this)
+    if settings.backend == "cuda":
+        release = host.get_fact(Release, build_id=this)
+        card = chosen(host.get_fact(NvidiaSmi).cards, settings.gpu)
+        wrong = llama_cpp.mismatch(release, card.compute_capability) if release and card else None
+        lines += [wrong] if wrong else []
+    return lines
 
 
 def _report(candidate: Generation, found: dict[str, Any] | None, settings: Settings) -> None:
@@ -141,9 +160,11 @@ def _report(candidate: Generation, found: dict[str, Any] | None, settings: Setti
     )
 
 
-def _what_now(after: GenerationState, number: int) -> str:
+def _what_now(after: GenerationState, number: int, taken: dict[str, Any] | None) -> str:
     """The second line of a failed gate: what serves, and what to do."""
     tune = "tune draft_n_max or min_speedup, or choose another model, and run it again"
+    if not (taken or {}).get("samples"):
+        tune = "the line above says what to mend; then run it again"
     if after.current == number:
         return f"generation {number} serves on as before; {tune}"
     if after.current is not None:

@@ -131,7 +131,7 @@ def _await(name: str, unit: str, port: int, started: float, timeout_s: float) ->
 
 @contextlib.contextmanager
 def running(name: str, unit_file: str, config: dict[str, Any]) -> Iterator[Arm]:
-    """Start an arm's unit, wait until it has loaded, warm it up; stop it afterwards.
+    """Start an arm's unit and wait until it has loaded; stop it afterwards.
 
     Raises:
         Stop: it did not load; the line is llama-server's own where it is a known one.
@@ -142,8 +142,6 @@ def running(name: str, unit_file: str, config: dict[str, Any]) -> Iterator[Arm]:
     try:
         systemd.start(unit)
         pid = _await(name, unit, config["port"], started, config["load_timeout_s"])
-        arm = Arm(name, unit, config["port"], pid, config["request_timeout_s"])
-        arm.ask(config["warmup"], config["warmup_tokens"])
-        yield arm
+        yield Arm(name, unit, config["port"], pid, config["request_timeout_s"])
     finally:
         systemd.remove(unit)

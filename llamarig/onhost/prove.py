@@ -6,13 +6,15 @@ live server is stopped meanwhile: two models do not fit on one card, and it woul
 
 from __future__ import annotations
 
+import contextlib
 import os
 import re
 import subprocess
 import time
+from collections.abc import Iterator
 from typing import Any
 
-from llamarig.onhost import arm, proof, systemd
+from llamarig.onhost import arm, proof, residency, systemd
 from llamarig.onhost.errors import Stop
 from llamarig.onhost.files import read_json, replace_link, write_json
 
@@ -68,10 +70,29 @@ class _Progress:
         print(f"[{self.done}/{self.blocks * self.per_block}] {text}", flush=True)
 
 
-def _block(config: dict[str, Any], number: int, progress: _Progress) -> list[proof.Taken]:
+@contextlib.contextmanager
+def _serving(name: str, config: dict[str, Any], seen: dict[str, Any]) -> Iterator[arm.Arm]:
+    """A candidate that has loaded to where it belongs, warmed up. What its log says of that is
+    put into `seen` first: a fallback to the CPU would take minutes to answer.
+
+    Raises:
+        Stop: its weights are not on the card.
+    """
+    with arm.running(name, config["arms"][name], config) as server:
+        backend, layers = config["backend"], config["gpu_layers"]
+        seen[name], problem = residency.look(server.unit, server.pid, backend, layers)
+        if problem:
+            raise Stop(problem, NOT_PASSED)
+        server.ask(config["warmup"], config["warmup_tokens"])
+        yield server
+
+
+def _block(
+    config: dict[str, Any], number: int, progress: _Progress, seen: dict[str, Any]
+) -> list[proof.Taken]:
     taken = []
     for run, name in enumerate(ORDER):
-        with arm.running(name, config["arms"][name], config) as server:
+        with _serving(name, config, seen) as server:
             for prompt in config["prompts"]:
                 answer = server.ask(prompt["text"], config["tokens"])
                 one = proof.Taken(
@@ -87,14 +108,14 @@ def _block(config: dict[str, Any], number: int, progress: _Progress) -> list[pro
     return taken
 
 
-def measure(config: dict[str, Any]) -> dict[str, Any]:
+def measure(config: dict[str, Any], seen: dict[str, Any]) -> dict[str, Any]:
     """Blocks until the gate is decided on quiet ones, or max_rounds are measured."""
     samples: list[proof.Taken] = []
     progress = _Progress(len(ORDER) * len(config["prompts"]))
     result: dict[str, Any] = {}
     for number in range(1, config["max_rounds"] + 1):
         progress.blocks = max(number, config["rounds"])
-        samples += _block(config, number, progress)
+        samples += _block(config, number, progress, seen)
         result = proof.judge(samples, config["min_speedup"])
         quiet = result["blocks"] - result["disturbed_blocks"]
         if quiet >= config["rounds"] and result["verdict"] != "inconclusive":
@@ -102,9 +123,9 @@ def measure(config: dict[str, Any]) -> dict[str, Any]:
     return result
 
 
-def _again(config: dict[str, Any], old: dict[str, Any]) -> dict[str, Any]:
+def _again(config: dict[str, Any], old: dict[str, Any], seen: dict[str, Any]) -> dict[str, Any]:
     """A proof for the same inputs exists: see that this candidate serves and drafts at all."""
-    with arm.running("mtp", config["arms"]["mtp"], config) as server:
+    with _serving("mtp", config, seen) as server:
         answer = server.ask(config["prompts"][0]["text"], config["warmup_tokens"])
     if not answer.draft_n_accepted:
         raise Stop("the MTP server accepted none of its drafts", NOT_PASSED)
@@ -117,11 +138,12 @@ def main(path: str) -> int:
     config = read_json(path)
     started = time.time()
     record: dict[str, Any] = {"verdict": "fail", "reason": "it was not finished"}
+    seen: dict[str, Any] = {}
     old = proof.reusable(config["root"], config["proof_key"]) if config["reuse"] else None
     try:
         text = version(config)
         systemd.stop(config["live_unit"])
-        record = _again(config, old) if old else measure(config)
+        record = _again(config, old, seen) if old else measure(config, seen)
         record["version"] = text
     except Stop as stop:
         record = {**record, "reason": str(stop)}
@@ -131,9 +153,8 @@ def main(path: str) -> int:
         if old and record.get("verdict") == "pass":
             known = {"started": old["started"], "finished": old["finished"]}
         inputs = {"proof_key": config["proof_key"], "proof_inputs": config["proof_inputs"]}
-        write_json(
-            config["record"], {**record, **known, **inputs, "generation": config["generation"]}
-        )
+        own = {"generation": config["generation"], "residency": seen}
+        write_json(config["record"], {**record, **known, **inputs, **own})
     print(record["reason"], flush=True)
     if record["verdict"] != "pass":
         raise Stop(record["reason"], NOT_PASSED)

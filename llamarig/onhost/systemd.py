@@ -7,6 +7,8 @@ import subprocess
 
 TIMEOUT_SECONDS = 90
 RUNTIME_UNITS = "/run/systemd/system"
+# llama-server at verbosity 4 prints some hundred lines while it loads and some dozen a request.
+MOST_LINES = 20000
 
 
 def _call(*argv: str) -> subprocess.CompletedProcess[str]:
@@ -38,10 +40,18 @@ def show(unit: str, name: str) -> str:
 
 
 def journal(unit: str, since: float) -> list[str]:
-    """The unit's last 200 lines since an epoch time."""
-    found = _call(
-        "journalctl", "-u", unit, "-n", "200", "-o", "cat", "--no-pager", f"--since=@{since:.0f}"
-    )
+    """What the unit and systemd said of it since an epoch time, the last MOST_LINES lines."""
+    return _journal("-u", unit, f"--since=@{since:.0f}")
+
+
+def printed(unit: str) -> list[str]:
+    """What this start of the unit printed, and no earlier one; the last MOST_LINES lines."""
+    invocation = show(unit, "InvocationID")
+    return _journal(f"_SYSTEMD_INVOCATION_ID={invocation}") if invocation else []
+
+
+def _journal(*which: str) -> list[str]:
+    found = _call("journalctl", "-n", str(MOST_LINES), "-o", "cat", "--no-pager", *which)
     return found.stdout.splitlines()
 
 

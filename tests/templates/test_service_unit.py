@@ -33,7 +33,7 @@ def verify(root: Path) -> subprocess.CompletedProcess[str]:
     )  # fmt: skip
 
 
-@pytest.mark.parametrize("backend", ["cpu", "cuda"])
+@pytest.mark.parametrize("backend", ["cpu", "cuda", "vulkan"])
 def test_systemd_knows_every_directive(tmp_path: Path, backend: str) -> None:
     write(tmp_path, backend=backend, gpu=0)
     done = verify(tmp_path)
@@ -48,7 +48,7 @@ def test_a_misspelt_directive_would_be_seen(tmp_path: Path) -> None:
     assert "ProtectClok" in done.stderr
 
 
-@pytest.mark.parametrize(("backend", "limit"), [("cpu", 1.2), ("cuda", 1.4)])
+@pytest.mark.parametrize(("backend", "limit"), [("cpu", 1.2), ("cuda", 1.4), ("vulkan", 1.4)])
 def test_exposure(tmp_path: Path, backend: str, limit: float) -> None:
     path = write(tmp_path, backend=backend)
     done = subprocess.run(
@@ -64,3 +64,23 @@ def test_a_model_below_home_stays_readable(tmp_path: Path) -> None:
     text = write(tmp_path, backend="cpu", hf_home="/home/me/hf").read_text()
     assert "ProtectHome=read-only" in text
     assert "RequiresMountsFor=/home/me/hf" in text
+
+
+def test_vulkan_opens_render_nodes_and_lets_shaders_be_compiled(tmp_path: Path) -> None:
+    text = write(tmp_path, backend="vulkan").read_text()
+    for line in (
+        "DeviceAllow=char-drm rw", "SupplementaryGroups=render video", "PrivateDevices=no",
+        "MemoryDenyWriteExecute=no", "ProcSubset=all",
+    ):  # fmt: skip
+        assert f"\n{line}\n" in text
+
+
+@pytest.mark.parametrize("backend", ["cpu", "cuda"])
+def test_the_others_stay_closed(tmp_path: Path, backend: str) -> None:
+    text = write(tmp_path, backend=backend).read_text()
+    assert "char-drm" not in text
+    assert "SupplementaryGroups" not in text
+    assert "\nMemoryDenyWriteExecute=yes\n" in text
+    assert ("\nPrivateDevices=yes\n" in text) is (backend == "cpu")
+    # CUDA reads /proc/driver/nvidia while it starts; without it, it would fall back to the CPU.
+    assert ("\nProcSubset=pid\n" in text) is (backend == "cpu")

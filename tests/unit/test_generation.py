@@ -49,6 +49,33 @@ def test_candidates_listen_on_loopback_and_never_restart() -> None:
     assert "--spec-type" not in files["candidate-baseline.service"]
 
 
+@pytest.mark.parametrize("backend", ["cuda", "vulkan"])
+def test_candidates_say_where_their_weights_lie_and_both_arms_alike(backend: str) -> None:
+    files = render(backend=backend, extra_args=["-lv", "2"]).files
+    for name in ("candidate-mtp.service", "candidate-baseline.service"):
+        (line,) = [each for each in files[name].splitlines() if each.startswith("ExecStart=")]
+        assert line.endswith(" -lv 4")  # the last one counts
+        assert "LogRateLimitIntervalSec=0" in files[name]
+    assert "-lv 4" not in files["llama-server.service"]
+    assert "LogRateLimitIntervalSec" not in files["llama-server.service"]
+
+
+def test_without_a_card_a_candidate_is_started_as_what_serves() -> None:
+    assert all("-lv" not in text for text in render(backend="cpu").files.values())
+
+
+def test_a_watched_candidate_does_not_change_what_a_proof_rests_on() -> None:
+    for backend in ("cpu", "cuda", "vulkan"):
+        assert "-lv" not in render(backend=backend).files["recipe.json"]
+
+
+def test_vulkan_has_its_own_way_to_choose_a_device() -> None:
+    unit = render(backend="vulkan", gpu=0).files["llama-server.service"]
+    assert "Environment=GGML_VK_VISIBLE_DEVICES=0\n" in unit
+    assert "CUDA" not in "".join(line for line in unit.splitlines() if "Environment" in line)
+    assert "Environment=" not in render(backend="vulkan").files["llama-server.service"]
+
+
 def test_percent_and_dollar_reach_the_server_as_they_are() -> None:
     unit = render(extra_args=["--alias", "100% $HOME"]).files["llama-server.service"]
     assert "'100%% $$HOME'" in unit

@@ -7,8 +7,9 @@ from pathlib import Path
 
 import pytest
 
-from llamarig.onhost import load, proof
+from llamarig.onhost import load, proof, prove
 from llamarig.onhost.arm import reason
+from llamarig.onhost.errors import Stop
 from llamarig.onhost.proof import Taken
 from llamarig.onhost.prove import is_build
 
@@ -94,3 +95,20 @@ def test_only_a_pass_for_the_same_inputs_is_reused(tmp_path: Path) -> None:
 )
 def test_the_build_number_is_read_in_both_forms(line: str, ours: bool) -> None:
     assert is_build(line, 11434) is ours
+
+
+def test_the_record_of_a_proof_that_never_started_says_where_weights_were_seen_too(
+    tmp_path: Path,
+) -> None:
+    unit = tmp_path / "candidate-mtp.service"
+    unit.write_text(f"ExecStart={tmp_path}/no-such-program -m x\n")
+    config = {
+        "root": str(tmp_path), "record": str(tmp_path / "proof.json"), "reuse": True,
+        "proof_key": "k", "proof_inputs": {}, "generation": 1, "arms": {"mtp": str(unit)},
+        "build_number": 11434,
+    }  # fmt: skip
+    (tmp_path / "prove.json").write_text(json.dumps(config))
+    with pytest.raises(Stop, match="no-such-program"):
+        prove.main(str(tmp_path / "prove.json"))
+    record = json.loads((tmp_path / "proof.json").read_text())
+    assert (record["residency"], record["verdict"]) == ({}, "fail")
