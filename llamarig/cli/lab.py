@@ -35,8 +35,15 @@ def lab() -> None:
 @click.option("--yes", is_flag=True, help="Install missing programs without asking.")
 @click.option("--data-size", default=disk.DEFAULT_SIZE, show_default=True, help="Of /data.")
 @click.option("--services/--no-services", default=True, help="The stand-in hub and git server.")
+@click.option("--release", metavar="CODENAME", help="Of new hosts, such as trixie; else as here.")
 def up(
-    count: int, source: str | None, name: str | None, yes: bool, data_size: str, services: bool
+    count: int,
+    source: str | None,
+    name: str | None,
+    yes: bool,
+    data_size: str,
+    services: bool,
+    release: str | None,
 ) -> None:
     """Bring the lab to N running hosts; those that run are left alone."""
 
@@ -46,7 +53,7 @@ def up(
         return os.isatty(0) and click.confirm(question, err=True)
 
     chosen = Lab(name, _say)
-    state = chosen.up(count, source, data_size, services, agreed)
+    state = chosen.up(count, source, data_size, services, agreed, release)
     option = f"--name {name} " if name else ""
     for host in state.hosts:
         click.echo(f"{host.name}  {host.address}  {typed()} lab ssh {option}{host.name}")

@@ -77,8 +77,19 @@ def is_distribution(source: Source, codename: str) -> bool:
     return binary and main and bool(own.intersection(source.get("Suites").split()))
 
 
-def sources(codename: str, etc: Path = ETC) -> list[Source]:
-    """The machine's sources of its own release."""
+def of_release(source: Source, own: str, wanted: str) -> Source:
+    """A source of the machine's own release as one of another: the same archive and key."""
+    suites = [
+        wanted + suite.removeprefix(own)
+        for suite in source.get("Suites").split()
+        if re.fullmatch(rf"{re.escape(own)}([-/].*)?", suite)
+    ]
+    changed = {"Suites": " ".join(suites)}
+    return Source(tuple((name, changed.get(name, value)) for name, value in source.fields))
+
+
+def sources(codename: str, etc: Path = ETC, wanted: str | None = None) -> list[Source]:
+    """The machine's sources of its own release, or the same archives' of the release `wanted`."""
     found: list[Source] = []
     for path in [etc / "sources.list", *sorted((etc / "sources.list.d").glob("*"))]:
         if path.suffix in (".list", ".sources") and path.is_file():
@@ -86,7 +97,9 @@ def sources(codename: str, etc: Path = ETC) -> list[Source]:
             found.extend(s for s in parse(path.read_text()) if is_distribution(s, codename))
     if not found:
         raise UserError(f"{etc} names no archive of {codename} to make hosts from")
-    return found
+    if wanted is None or wanted == codename:
+        return found
+    return [of_release(source, codename, wanted) for source in found]
 
 
 def options(dump: str | None = None) -> list[str]:

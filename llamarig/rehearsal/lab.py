@@ -66,17 +66,23 @@ class Lab:
         data_size: str = disk.DEFAULT_SIZE,
         services: bool = False,
         agreed: Callable[[str], bool] = lambda question: False,
+        release: str | None = None,
     ) -> State:
-        """Bring the lab to `count` running hosts; those that run are left alone."""
+        """Bring the lab to `count` running hosts; those that run are left alone.
+
+        New hosts are of `release`, a codename of the machine's distribution; None: of its own.
+        """
         if not 1 <= count <= MOST_HOSTS:
             raise UserError(f"{count} hosts: 1 to {MOST_HOSTS}, please")
+        if release and snapshot:
+            raise UserError("--release: a snapshot has its release already; leave one of them out")
         disk.parse_size(data_size)
         if snapshot is not None:
             snapshots.load(snapshot)
         here = machine.inspect()
         machine.provide(agreed, self.say)
         with self._locked():
-            base = rootfs.ensure(here, self.say)
+            base = rootfs.ensure(here, self.say, release)
             state = bringup.begin(self.id)
             bringup.clean(state, self.say)
             network.up(self.id, state.subnet)

@@ -1,8 +1,8 @@
 """The root file system that every host starts from: made once, then only ever read.
 
-It is made from the machine's own distribution and archives into a temporary folder and renamed
-when it is whole, so that a crash leaves nothing that looks finished. Its name carries a digest
-of everything it was made of.
+It is made from the machine's own distribution and archives, of another release when asked, into
+a temporary folder and renamed when it is whole, so that a crash leaves nothing that looks
+finished. Its name carries a digest of everything it was made of.
 """
 
 from __future__ import annotations
@@ -10,12 +10,14 @@ from __future__ import annotations
 import hashlib
 import json
 import os
+import re
 import secrets
 import shutil
 from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
+from llamarig.errors import UserError
 from llamarig.rehearsal import apt, cgroup, mounts, trust
 from llamarig.rehearsal.machine import Machine
 from llamarig.rehearsal.shell import run
@@ -26,6 +28,7 @@ PACKAGES = (
     "ca-certificates", "procps", "curl",
 )  # fmt: skip
 MAKING_TIMEOUT = 900
+CODENAME = re.compile(r"[a-z]{3,20}")
 PREPARATION = """
 set -eu
 useradd --create-home --shell /bin/bash ops
@@ -106,12 +109,13 @@ def new_key(path: Path, comment: str) -> None:
     making.replace(path)
 
 
-def recipe(machine: Machine, operators: Access) -> Recipe:
-    found = apt.sources(machine.codename)
+def recipe(machine: Machine, operators: Access, release: str | None = None) -> Recipe:
+    """What a root file system of the machine's release is made of, or of another `release`."""
+    found = apt.sources(machine.codename, wanted=release)
     bundle = trust.BUNDLE.read_text() if trust.BUNDLE.exists() else ""
     return Recipe(
         distribution=machine.distribution,
-        codename=machine.codename,
+        codename=release or machine.codename,
         packages=PACKAGES,
         sources="\n".join(source.render() for source in found),
         apt_options=tuple(apt.options()),
@@ -123,11 +127,17 @@ def recipe(machine: Machine, operators: Access) -> Recipe:
     )
 
 
-def ensure(machine: Machine, say: Callable[[str], None]) -> Path:
-    """The finished root file system of this machine, made if it is not there yet."""
+def ensure(machine: Machine, say: Callable[[str], None], release: str | None = None) -> Path:
+    """The finished root file system, made if it is not there yet.
+
+    Raises:
+        UserError: also where the archives or their keys have nothing of that release.
+    """
+    if release is not None and not CODENAME.fullmatch(release):
+        raise UserError(f"--release {release}: a codename such as trixie, please")
     operators = access()
-    wanted = recipe(machine, operators)
-    name = f"rootfs-{machine.codename}-{wanted.digest()}"
+    wanted = recipe(machine, operators, release)
+    name = f"rootfs-{wanted.codename}-{wanted.digest()}"
     finished = cache_root() / name
     if finished.is_dir():
         return finished
@@ -135,9 +145,9 @@ def ensure(machine: Machine, say: Callable[[str], None]) -> Path:
         for abandoned in cache_root().glob(".making-rootfs-*"):
             discard(abandoned)
         if not finished.is_dir():
-            say(f"making a {machine.codename} root file system, once (about a minute)")
+            say(f"making a {wanted.codename} root file system, once (about a minute)")
             making = cache_root() / f".making-{name}"
-            _bootstrap(making, wanted)
+            _bootstrap(making, wanted, apt.sources(machine.codename, wanted=release))
             _prepare(making, wanted, operators)
             making.replace(finished)
     return finished
@@ -150,18 +160,33 @@ def discard(folder: Path) -> None:
         shutil.rmtree(folder)
 
 
-def _bootstrap(root: Path, wanted: Recipe) -> None:
-    found = apt.sources(wanted.codename)
+def _bootstrap(root: Path, wanted: Recipe, found: list[apt.Source]) -> None:
     argv = ["mmdebstrap", "--mode=root", "--variant=minbase", "--format=directory",
             f"--include={','.join(wanted.packages)}"]  # fmt: skip
     argv += [f"--aptopt={option}" for option in wanted.apt_options]
     # A mount namespace of its own: whatever mmdebstrap mounts goes when it goes, however it ends.
-    run("unshare", "--mount", "--propagation", "private", *argv, wanted.codename, str(root), "-",
-        given=wanted.sources, timeout=MAKING_TIMEOUT)  # fmt: skip
+    made = run("unshare", "--mount", "--propagation", "private", *argv, wanted.codename, str(root),
+               "-", given=wanted.sources, timeout=MAKING_TIMEOUT, check=False)  # fmt: skip
+    if made.returncode:
+        discard(root)
+        raise UserError(why_not(wanted.codename, made.stderr))
     for path in apt.companions(found, list(wanted.apt_options)):
         target = root / path.relative_to("/")
         target.parent.mkdir(parents=True, exist_ok=True)
         shutil.copy2(path, target)
+
+
+def why_not(codename: str, printed: str) -> str:
+    """One line out of mmdebstrap's many: apt's first complaint says what is wrong."""
+    if "NO_PUBKEY" in printed:
+        return (
+            f"{codename}: its archive is signed with a key that this machine doesn't trust; "
+            "upgrade the package debian-archive-keyring (on Ubuntu: ubuntu-keyring)"
+        )
+    lines = [line.strip() for line in printed.splitlines() if line.strip()]
+    said = next((line for line in lines if line.startswith("E: ")), None)
+    last = lines[-1] if lines else "it printed nothing"
+    return f"mmdebstrap made no {codename} root file system: {said or last}"
 
 
 def _prepare(root: Path, wanted: Recipe, operators: Access) -> None:

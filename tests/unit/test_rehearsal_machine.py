@@ -7,7 +7,18 @@ from pathlib import Path
 import pytest
 
 from llamarig.errors import UserError
-from llamarig.rehearsal import apt, cgroup, disk, leftovers, machine, mounts, shell, trust
+from llamarig.rehearsal import (
+    apt,
+    cgroup,
+    disk,
+    leftovers,
+    machine,
+    mounts,
+    rootfs,
+    shell,
+    trust,
+)
+from llamarig.rehearsal.lab import Lab
 
 SOURCES = """Types: deb
 # a comment
@@ -102,6 +113,45 @@ def test_only_the_own_release_is_taken_over(tmp_path: Path) -> None:
     assert "Suites: bookworm bookworm-updates\n" in found[1].render()
     with pytest.raises(UserError, match="trixie"):
         apt.sources("trixie", tmp_path)
+
+
+def test_another_release_comes_from_the_same_archives_with_the_same_key(tmp_path: Path) -> None:
+    (tmp_path / "sources.list").write_text(
+        "deb http://one.example.org/debian-security bookworm-security main\n"
+        "deb http://one.example.org/debian bookworm main non-free-firmware\n"
+    )
+    (tmp_path / "sources.list.d").mkdir()
+    text = SOURCES.replace("bookworm-updates", "bookworm-updates bookwormish stable")
+    (tmp_path / "sources.list.d/debian.sources").write_text(text)
+    found = apt.sources("bookworm", tmp_path, wanted="trixie")
+    assert [source.get("Suites") for source in found] == [
+        "trixie-security",
+        "trixie",
+        "trixie trixie-updates",
+    ]
+    assert found[1].get("Components") == "main non-free-firmware"
+    assert found[2].get("Signed-By") == "/usr/share/keyrings/debian-archive-keyring.gpg"
+    assert apt.sources("bookworm", tmp_path, wanted="bookworm") == apt.sources("bookworm", tmp_path)
+
+
+def test_a_root_file_system_that_fails_says_why_in_one_line() -> None:
+    unsigned = "Err:1 http://x trixie InRelease\n  NO_PUBKEY 6ED0E7B82643E131\nE: not signed.\n"
+    assert "upgrade the package debian-archive-keyring" in rootfs.why_not("trixie", unsigned)
+    unknown = "I: automatically chosen\nE: The repository 'http://x foo' has no Release file.\nlast"
+    assert rootfs.why_not("foo", unknown) == (
+        "mmdebstrap made no foo root file system: "
+        "E: The repository 'http://x foo' has no Release file."
+    )
+    assert rootfs.why_not("foo", "").endswith("it printed nothing")
+
+
+def test_a_release_is_a_codename_and_not_a_snapshots() -> None:
+    here = machine.Machine("debian", "bookworm", False, "v2")
+    for wrong in ("13", "../x", "Trixie", "a b"):
+        with pytest.raises(UserError, match="codename"):
+            rootfs.ensure(here, print, wrong)
+    with pytest.raises(UserError, match="a snapshot has its release already"):
+        Lab("ab").up(1, snapshot="base", release="trixie")
 
 
 def test_a_key_inside_a_source_stays_whole() -> None:
