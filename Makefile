@@ -5,13 +5,14 @@ BIN := $(VENV)/bin
 # Made hosts need root; the cache stays that of the user who asked.
 SUDO := $(if $(filter 0,$(shell id -u)),,sudo)
 
-.PHONY: help setup rehearsal test test-unit test-lab lint types clean
+.PHONY: help setup rehearsal test test-unit test-lab test-cuda lint types clean
 
 help:
 	@echo "make rehearsal   a made host, deployed to and proven, left serving"
 	@echo "make test        everything CI runs"
 	@echo "make test-unit   what needs no root"
 	@echo "make test-lab    the whole fault matrix"
+	@echo "make test-cuda   the whole CUDA build, half an hour and more"
 
 setup: $(VENV)/.ready
 
@@ -43,10 +44,13 @@ test-unit: setup
 	$(BIN)/pytest -m "not lab"
 
 test: lint types
-	$(SUDO) $(BIN)/pytest -m "not fault"
+	$(SUDO) $(BIN)/pytest -m "not fault and not cuda"
 
 test-lab: setup
-	$(SUDO) $(BIN)/pytest -m lab
+	$(SUDO) $(BIN)/pytest -m "lab and not cuda"
+
+test-cuda: setup
+	$(SUDO) $(BIN)/pytest -m cuda
 
 clean:
 	rm -rf $(VENV) build *.egg-info

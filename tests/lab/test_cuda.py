@@ -1,0 +1,85 @@
+"""The whole CUDA build on a made host, and what a host without a card does with it: make test-cuda.
+
+Half an hour and more on 2 cores, so neither CI nor test-lab runs it. What only a card can show,
+the passing proof, is not in here.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+
+from llamarig.rehearsal.lab import Lab
+
+pytestmark = [
+    pytest.mark.lab,
+    pytest.mark.cuda,
+    pytest.mark.skipif(os.geteuid() != 0, reason="made hosts need root"),
+]
+OnHost = Callable[[str], str]
+FROM_DEPLOYED = True
+CUDA: dict[str, Any] = {"backend": "cuda", "cuda_source": "pypi", "cuda_ptx": False}
+# deploy.py without its preflight, which refuses a host without a card before anything is done.
+UNCHECKED = """
+from llamarig.tasks import llama_cpp, model, server
+
+model.begin()
+llama_cpp.build()
+model.await_()
+server.stage()
+server.prove()
+server.switch()
+"""
+
+
+def releases(on_host: OnHost) -> list[str]:
+    return on_host("ls /opt/llamarig/releases").split()
+
+
+def test_a_host_without_a_card_gets_a_cuda_release(site: Any, on_host: OnHost) -> None:
+    serving = on_host("systemctl show llama-server -p MainPID --value")
+    ran = site.run("build", **CUDA)
+    assert ran.code == 0, ran.output
+    build = ran.host()["build"]
+    assert build["machine_code"] == [89]
+    assert (build["cuda"]["version"], build["cuda"]["source"]) == ("13.0", "pypi")
+    assert "-DCMAKE_CUDA_ARCHITECTURES=89-real" in build["flags"]
+    assert {"source", "configure", "compile"} <= {each["name"] for each in build["steps"]}
+    binary = f"/opt/llamarig/releases/{build['id']}/bin/llama-server"
+    assert "11434" in on_host(f"timeout 60 {binary} --version </dev/null 2>&1")
+    devices = on_host(f"timeout 60 {binary} --list-devices </dev/null 2>&1")
+    assert "(none)" in devices
+    assert on_host("systemctl show llama-server -p MainPID --value") == serving
+
+
+def test_building_again_changes_nothing_and_checks_the_recipe(site: Any) -> None:
+    ran = site.run("build", **CUDA)
+    assert (ran.code, ran.host()["changed"]) == (0, 0), ran.output
+
+
+def test_preflight_refuses_the_host(site: Any, on_host: OnHost) -> None:
+    live = on_host("readlink /opt/llamarig/current")
+    ran = site.run("up", **CUDA)
+    assert ran.code == 1
+    assert any("no NVIDIA card" in line for line in ran.host()["problems"]), ran.output
+    assert on_host("readlink /opt/llamarig/current") == live
+
+
+def test_the_silent_fallback_to_the_cpu_is_refused_and_what_served_serves_on(
+    site: Any, lab: Lab, on_host: OnHost
+) -> None:
+    live = on_host("readlink /opt/llamarig/current")
+    (site.folder / "deploy.py").write_text(UNCHECKED)
+    # Preflight also finds out how to become root; this operator's sudo asks nothing.
+    ran = site.run("up", _sudo=True, **CUDA)
+    assert ran.code == 1
+    (line,) = [each for each in ran.host()["problems"] if "weights" in each]
+    assert "the weights are not on the card" in line
+    assert "ggml_cuda_init: failed to initialize CUDA" in line
+    assert ran.host()["smoke"]["residency"]["baseline"]["device"] == {}
+    assert on_host("readlink /opt/llamarig/current") == live
+    assert on_host("systemctl is-active llama-server") == "active"
+    assert len(releases(on_host)) == 2
