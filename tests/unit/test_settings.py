@@ -45,7 +45,7 @@ def test_defaults_keep_their_own_limits() -> None:
         ("context", 255, "found 255, allowed: a whole number from 256 to 49152"),
         ("jinja", "yes", "found 'yes', allowed: True or False"),
         ("jinja", 1, "found 1, allowed: True or False"),
-        ("backend", "rocm", 'found \'rocm\', allowed: "cuda" or "cpu"'),
+        ("backend", "rocm", 'found \'rocm\', allowed: "cuda", "vulkan" or "cpu"'),
         ("min_speedup", 1, "found 1, allowed: a number above 1 and at most 10"),
         ("temperature", float("nan"), "found nan, allowed: a number from 0 to 5"),
         ("top_p", float("inf"), "found inf, allowed: a number from 0 to 1"),
