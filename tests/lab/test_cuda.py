@@ -24,8 +24,11 @@ FROM_DEPLOYED = True
 CUDA: dict[str, Any] = {"backend": "cuda", "cuda_source": "pypi", "cuda_ptx": False}
 # deploy.py without its preflight, which refuses a host without a card before anything is done.
 UNCHECKED = """
-from llamarig.tasks import llama_cpp, model, server
+from pyinfra.context import state
 
+from llamarig.tasks import display_callback, llama_cpp, model, server
+
+display_callback.register(state)
 model.begin()
 llama_cpp.build()
 model.await_()
