@@ -18,7 +18,7 @@ from pyinfra.api.deploy import add_deploy
 from pyinfra.context import ctx_host, ctx_state
 
 from llamarig.cuda import table
-from llamarig.tasks import site, step, toolchain
+from llamarig.tasks import display_callback, site, step, toolchain
 from llamarig.tasks.cuda import check, choice, nvidia, pypi, upgrades
 from llamarig.tasks.cuda.choice import Choice
 
@@ -81,6 +81,7 @@ def planned() -> Callable[..., Commands]:
         state = State(inventory, Config())
         with ctx_state.use(state):
             connect_all(state)
+            display_callback.register(state)  # as preflight does
             add_deploy(state, toolchain.install)
             host = inventory.get_host("@fake/gpu01")
             found: Commands = {}

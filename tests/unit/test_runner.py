@@ -69,7 +69,7 @@ def test_a_mistake_in_a_deploy_is_one_line(tmp_path: Path, story: str, line: str
 
 
 def test_a_defect_of_ours_keeps_its_traceback(tmp_path: Path) -> None:
-    story = "from llamarig.tasks import sudo\nsudo.arrange(None, None)\n"
+    story = "from llamarig.tasks import sudo\nsudo.become_root(None)\n"
     code, _, said, found = plan(tmp_path, story)
     assert code == 1
     assert "Traceback" in said
