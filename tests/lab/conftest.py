@@ -65,9 +65,9 @@ class Site:
         return {**os.environ, "LLAMARIG_LAB": self.lab.id, "LLAMARIG_OPERATOR": operator}
 
     def start(self, verb: str, operator: str = "ops", **changes: Any) -> subprocess.Popen[str]:
-        """Start a command and leave it running."""
+        """Start a command, with its options, and leave it running."""
         return subprocess.Popen(
-            [sys.executable, "-m", "llamarig.cli", verb, str(self.inventory(**changes)),
+            [sys.executable, "-m", "llamarig.cli", *verb.split(), str(self.inventory(**changes)),
              "--json", str(self.folder / "report.json")],
             env=self.environment(operator), stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT, text=True, start_new_session=True,
