@@ -52,6 +52,9 @@ def environment(settings: Settings, folder: str, choice: Choice | None) -> dict[
             # The folder is named by the build; objects that are the same in two builds are shared.
             "CCACHE_BASEDIR": folder,
             "CCACHE_NOHASHDIR": "true",
+            # By default a compiler is known by its time, and a wheel's nvcc has that of its
+            # installation: the same nvcc on another host would find nothing.
+            "CCACHE_COMPILERCHECK": "content",
         }
     return seen
 
