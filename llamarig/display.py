@@ -46,10 +46,15 @@ def _draw() -> None:
         sys.stderr.flush()
 
 
+def plain(text: str) -> str:
+    """Text from a host, without what would steer a terminal or forge a line."""
+    return "".join(each if each.isprintable() else "\N{REPLACEMENT CHARACTER}" for each in text)
+
+
 def say(host: str, line: str) -> None:
     """One line about one host."""
     _clear()
-    print(f"[{host}] {line}", file=sys.stderr, flush=True)
+    print(f"[{plain(host)}] {plain(line)}", file=sys.stderr, flush=True)
     _draw()
 
 

@@ -10,7 +10,14 @@ from pyinfra.context import host, state
 from llamarig import connection, report
 from llamarig.settings import Settings
 from llamarig.tasks import display_callback, site, sudo
-from llamarig.tasks.facts.workstation import Lines, OperatorSections, RootSections, arguments, read
+from llamarig.tasks.facts.workstation import (
+    Lines,
+    OperatorSections,
+    RootSections,
+    arguments,
+    missing,
+    read,
+)
 from llamarig.tasks.findings import rules
 from llamarig.tasks.findings.finding import Finding, Rule, blocker
 from llamarig.tasks.step import refused, step
@@ -29,11 +36,16 @@ def examine(settings: Settings) -> Lines:
 def findings(
     lines: Lines, settings: Settings, chosen: tuple[Rule, ...] = rules.RULES
 ) -> list[Finding]:
-    """What the rules make of a host; one that can't be read is a blocker of its own."""
+    """What the rules make of a host; one that can't be read whole is a blocker of its own."""
+    lost = [
+        blocker("host", f"nothing was read about {name}", "run llamarig doctor on the host again")
+        for name in missing(lines)
+    ]
     try:
-        return rules.judge(read(lines), settings, chosen)
+        return lost + rules.judge(read(lines), settings, chosen)
     except FactProcessError as error:
-        return [blocker("host", str(error), "is it a Debian or Ubuntu machine?")]
+        fix = "is it a Debian or Ubuntu machine? else send us what `doctor --save` writes"
+        return [*lost, blocker("host", f"can't be read: {error}", fix)]
 
 
 @step("Doctor")

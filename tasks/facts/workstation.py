@@ -26,6 +26,8 @@ from llamarig.tasks.facts.port import Listener, Listening
 from llamarig.tasks.facts.tools import Tools, ToolsState
 
 MARK = "=== llamarig "
+# Of one line; a longer one is nothing that any of our commands prints.
+MOST_CHARACTERS = 4000
 # Name to fact; the second half of a name's life is a field of Workstation.
 AS_ROOT: dict[str, FactBase[Any]] = {
     "machine": Machine(),
@@ -108,6 +110,11 @@ class OperatorSections(_Sections):
     facts = AS_OPERATOR
 
 
+def missing(lines: Lines) -> list[str]:
+    """The facts of which nothing was read, not even that there is nothing."""
+    return [name for name in (*AS_ROOT, *AS_OPERATOR) if name not in lines]
+
+
 def read(lines: Lines) -> Workstation:
     """What the raw lines mean, by the parsers of this llamarig.
 
@@ -116,6 +123,11 @@ def read(lines: Lines) -> Workstation:
     """
     values: dict[str, Any] = {}
     for name, fact in {**AS_ROOT, **AS_OPERATOR}.items():
-        found = lines.get(name) or []
-        values[name] = fact.process(found) if found else fact.default()
+        found = [line[:MOST_CHARACTERS] for line in lines.get(name) or []]
+        try:
+            values[name] = fact.process(found) if found else fact.default()
+        except FactProcessError as error:
+            raise FactProcessError(f"{name}: {error}") from None
+        except Exception as error:  # what a host prints must not end the run for all of them
+            raise FactProcessError(f"{name}: {type(error).__name__} in what it printed") from error
     return Workstation(**values)

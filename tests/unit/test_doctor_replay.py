@@ -75,7 +75,7 @@ def test_the_same_host_is_judged_for_a_card_that_it_does_not_have(tmp_path: Path
     assert "blocker" in {each["level"] for each in found}
 
 
-@pytest.mark.parametrize("content", ["", "[]", "{}", '{"hosts": {"a": 1}}', "\x00"])
+@pytest.mark.parametrize("content", ["", "[]", "{}", "\x00", "[" * 100_000])
 def test_what_save_did_not_write_is_one_line(tmp_path: Path, content: str) -> None:
     place = tmp_path / "host.json"
     place.write_text(content)
@@ -84,10 +84,56 @@ def test_what_save_did_not_write_is_one_line(tmp_path: Path, content: str) -> No
     assert "not a file that `doctor --save` wrote" in done.stderr
 
 
-def test_saved_settings_that_are_wrong_are_named(tmp_path: Path) -> None:
+def replayed(tmp_path: Path, **hosts: object) -> subprocess.CompletedProcess[str]:
     place = tmp_path / "host.json"
-    place.write_text('{"hosts": {"gpu01": {"settings": {"port": 1}, "evidence": {}}}}')
-    done = doctor("--replay", str(place))
+    place.write_text(json.dumps({"hosts": hosts}))
+    return doctor("--replay", str(place))
+
+
+def test_a_saved_host_that_is_wrong_is_named_and_the_others_are_judged(tmp_path: Path) -> None:
+    good = json.loads(RECORDED.read_text())["hosts"]["gpu01"]
+    done = replayed(
+        tmp_path,
+        gpu01=good,
+        gpu02=1,
+        gpu03={**good, "evidence": {**good["evidence"], "disk": [1]}},
+        gpu04={**good, "settings": {"port": 1}},
+        gpu05={"problems": ["could not connect"]},
+    )
     assert done.returncode == 1
-    assert "gpu01: port: found 1" in done.stderr
+    assert "gpu01: 0 blocker(s)" in done.stdout
+    assert "gpu02: entry: " in done.stdout
+    assert "gpu03: evidence.disk.0: " in done.stdout
+    assert "gpu04: port: found 1" in done.stdout
+    assert "gpu05: could not connect" in done.stdout
     assert "Traceback" not in done.stderr
+
+
+def test_no_host_is_no_good_news(tmp_path: Path) -> None:
+    done = replayed(tmp_path)
+    assert (done.returncode, "holds no host" in done.stderr) == (1, True)
+
+
+def test_a_fact_that_was_not_read_is_a_blocker(tmp_path: Path) -> None:
+    saved = json.loads(RECORDED.read_text())["hosts"]["gpu01"]
+    del saved["evidence"]["listeners"]
+    done = replayed(tmp_path, gpu01=saved)
+    assert done.returncode == 1
+    assert "blocker  host: nothing was read about listeners" in done.stdout
+
+
+def test_what_a_host_printed_does_not_steer_the_terminal(tmp_path: Path) -> None:
+    saved = json.loads(RECORDED.read_text())["hosts"]["gpu01"]
+    machine = saved["evidence"]["machine"]
+    saved["evidence"]["machine"] = [machine[0], "\x1b[31m12\x07", *machine[2:]]
+    saved["evidence"]["driver"] = ["loaded=" + "9" * 5000]
+    done = replayed(tmp_path, **{"a\nb": saved})
+    assert "\x1b" not in done.stdout
+    assert "Traceback" not in done.stderr
+    assert "a\N{REPLACEMENT CHARACTER}b: " in done.stdout
+
+
+def test_replay_takes_nothing_that_asks_a_host() -> None:
+    done = doctor("inventory.py", "--replay", str(RECORDED))
+    assert done.returncode == 2
+    assert "--replay takes no INVENTORY" in done.stderr
