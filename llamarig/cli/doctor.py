@@ -35,7 +35,7 @@ def doctor(
     if replay is not None:
         if inventory is not None or limit or save is not None:
             raise click.UsageError(
-                "--replay takes no INVENTORY, --limit or --save: it reads a file"
+                "--replay takes no INVENTORY, no --limit and no --save"
             )
         hosts = _judge_again(replay)
         deploy.write(hosts, json_path)
