@@ -34,9 +34,7 @@ def doctor(
     """Say what stands in the way of a deploy. Changes nothing; exit 1 when a blocker stands."""
     if replay is not None:
         if inventory is not None or limit or save is not None:
-            raise click.UsageError(
-                "--replay takes no INVENTORY, no --limit and no --save"
-            )
+            raise click.UsageError("--replay takes no INVENTORY, no --limit and no --save")
         hosts = _judge_again(replay)
         deploy.write(hosts, json_path)
     else:

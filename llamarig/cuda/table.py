@@ -14,6 +14,8 @@ from typing import Any
 import yaml
 
 Version = tuple[int, ...]
+# How `problems` says that a release has no compiler.
+NO_COMPILER = "no g++ that"
 # Blackwell and later run with the open kernel modules alone.
 FIRST_OPEN_ONLY = 100
 REPOSITORY = "https://developer.download.nvidia.com/compute/cuda/repos"
@@ -57,7 +59,14 @@ class Distribution:
     driver: DriverPackage | None = None
 
     def __str__(self) -> str:
-        return f"{self.name.capitalize()} {self.version}"
+        if not self.name:
+            return "a distribution without a name"
+        return f"{self.name.capitalize()} {self.version or 'without a version'}"
+
+    @property
+    def known(self) -> bool:
+        """Whether the table has it; of another the host's own compilers are all that is known."""
+        return distribution(self.name, self.version) is not None
 
     @property
     def keyring_url(self) -> str | None:
@@ -121,7 +130,7 @@ def problems(
     if highest is None:
         found.append(f"{release} is older than any that llamarig knows")
     elif gcc is None:
-        found.append(f"no g++ that {release} accepts (at most {highest})")
+        found.append(f"{NO_COMPILER} {release} accepts (at most {highest})")
     elif gcc > highest:
         found.append(f"{release} accepts gcc {highest} at most, not {gcc}")
     found += _architecture_problems(version, architecture)

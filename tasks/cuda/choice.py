@@ -19,6 +19,9 @@ from llamarig.cuda import table
 from llamarig.cuda.table import Distribution
 from llamarig.paths import CUDA
 from llamarig.settings import Settings
+from llamarig.tasks.cuda import advice
+from llamarig.tasks.cuda.auto import auto
+from llamarig.tasks.cuda.mending import mended
 from llamarig.tasks.cuda.sources import DISTRO_HOME, LOOK, NAMES, Asked, Choice, Unfit
 from llamarig.tasks.facts.compilers import Compilers, CompilerState
 from llamarig.tasks.facts.cuda_toolkits import CudaToolkits, Toolkit
@@ -52,13 +55,14 @@ def choose(
     toolkits: Sequence[Toolkit],
     nvidia_reachable: bool,
     driver: int = 0,
+    coming: bool = False,
 ) -> Choice | str:
     """The toolkit to build with, or the one line that says why none fits. Pure.
 
     nvidia_reachable matters to auto alone: who asks for the repository by name gets its errors.
-    driver: the branch (570) that the host has or is about to get; 0: not known, not judged.
+    driver: the branch (570) that the host has or, coming, is about to get; 0: not judged.
     """
-    found = select(settings, machine, compilers, toolkits, nvidia_reachable, driver)
+    found = select(settings, machine, compilers, toolkits, nvidia_reachable, driver, coming)
     return found.line() if isinstance(found, Unfit) else found
 
 
@@ -69,35 +73,19 @@ def select(
     toolkits: Sequence[Toolkit],
     nvidia_reachable: bool,
     driver: int = 0,
+    coming: bool = False,
 ) -> Choice | Unfit:
     """As `choose`, but with the topic, what was found and what mends it apart."""
     here = distribution(machine, compilers)
-    asked = Asked(settings, here, machine.glibc, toolkits, driver)
+    asked = Asked(settings, here, machine.glibc, toolkits, driver, coming)
     if settings.cuda_source == "auto":
-        return _auto(asked, nvidia_reachable)
+        return auto(asked, nvidia_reachable)
     found = LOOK[settings.cuda_source](asked)
     if isinstance(found, Unfit):
+        found = mended(asked, found)
         told = f'cuda_source "{settings.cuda_source}", {NAMES[settings.cuda_source]}: {found.found}'
         return replace(found, found=told)
     return replace(found, why=f'cuda_source is "{settings.cuda_source}"')
-
-
-def _auto(asked: Asked, nvidia_reachable: bool) -> Choice | Unfit:
-    passed: list[str] = []
-    for source, look in LOOK.items():
-        found = look(asked)
-        if isinstance(found, Unfit) and found.topic == "cuda_home":
-            return found  # somebody named that folder: any other would be a surprise
-        if isinstance(found, Choice) and (source != "nvidia" or nvidia_reachable):
-            over = f"; passed over: {', '.join(passed)}" if passed else ""
-            return replace(found, why=f"the first that fits{over}")
-        reason = found.found if isinstance(found, Unfit) else "it does not answer this host"
-        passed.append(f"{NAMES[source]} ({reason})")
-    return Unfit(
-        "cuda_source",
-        f"nothing fits: {', '.join(passed)}",
-        "install a CUDA toolkit that fits and set cuda_home, or set another cuda_version",
-    )
 
 
 def driver_branch(settings: Settings, loaded: str, here: Distribution) -> int:
@@ -107,8 +95,9 @@ def driver_branch(settings: Settings, loaded: str, here: Distribution) -> int:
     """
     if found := re.match(r"\d+", loaded):
         return int(found[0])
-    comes = settings.driver == "install" and settings.cuda_source != "nvidia"
-    return here.driver.branch if comes and here.driver else 0
+    comes = settings.driver == "install" and not advice.unserved(settings, here)
+    own = comes and settings.cuda_source != "nvidia"
+    return here.driver.branch if own and here.driver else 0
 
 
 def rpath(choice: Choice) -> str | None:
@@ -140,13 +129,13 @@ def current(settings: Settings) -> Choice | str | None:
     compilers: CompilerState = host.get_fact(Compilers)
     toolkits = host.get_fact(CudaToolkits, home=settings.cuda_home)
     here = distribution(machine, compilers)
-    driver = driver_branch(settings, host.get_fact(NvidiaDriver).loaded, here)
-    found = choose(settings, machine, compilers, toolkits, True, driver)
-    auto = settings.cuda_source == "auto"
-    if auto and isinstance(found, Choice) and found.source == "nvidia":
+    loaded = host.get_fact(NvidiaDriver).loaded
+    driver = driver_branch(settings, loaded, here)
+    found = choose(settings, machine, compilers, toolkits, True, driver, not loaded)
+    if settings.cuda_source == "auto" and isinstance(found, Choice) and found.source == "nvidia":
         # Asked only where the answer decides.
         reachable = host.get_fact(NvidiaRepository, url=here.keyring_url)
-        found = choose(settings, machine, compilers, toolkits, reachable, driver)
+        found = choose(settings, machine, compilers, toolkits, reachable, driver, not loaded)
     if isinstance(found, Choice):
         _current[host.name] = found
     return found

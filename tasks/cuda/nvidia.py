@@ -13,6 +13,7 @@ from pyinfra.facts.deb import DebPackages
 from llamarig.cuda.table import Distribution
 from llamarig.paths import STAGING
 from llamarig.settings import Settings
+from llamarig.tasks.cuda import advice
 from llamarig.tasks.operations import jobs, text_file
 from llamarig.tasks.operations.outcome import failure
 
@@ -59,7 +60,7 @@ def trust(here: Distribution, settings: Settings) -> Generator[PyinfraCommand, N
     if not sha256 or not url:
         yield failure(
             f"cuda_keyring_sha256: the sha256 of NVIDIA's keyring for {here} is not known; "
-            f"set it to that of {url}"
+            f"set it to {advice.keyring(here)}"
         )
         return
     if not (settings.driver == "install" and settings.cuda_source == "nvidia"):

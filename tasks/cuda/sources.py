@@ -3,89 +3,24 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
-from typing import Literal
+from dataclasses import replace
 
 from llamarig.cuda import table
-from llamarig.cuda.table import Distribution, Version
-from llamarig.paths import CUDA
-from llamarig.settings import Settings
+from llamarig.cuda.table import Version
+from llamarig.tasks.cuda import advice
+from llamarig.tasks.cuda.asked import (
+    DISTRO_HOME,
+    NAMES,
+    NVIDIA_HOME,
+    PYPI_HOME,
+    Asked,
+    Choice,
+    Source,
+    Unfit,
+)
 from llamarig.tasks.facts.cuda_toolkits import Toolkit
 
-Source = Literal["present", "nvidia", "pypi", "distro"]
-NAMES: dict[Source, str] = {
-    "present": "what is present",
-    "nvidia": "NVIDIA's repository",
-    "pypi": "PyPI's wheels",
-    "distro": "the distribution's package",
-}
-# Folders by version, known before anything is installed; the distribution's is spread over /usr.
-NVIDIA_HOME = "/usr/local/cuda-{0}.{1}"
-PYPI_HOME = CUDA + "/{0}.{1}/nvidia/cu{0}"
-DISTRO_HOME = "/usr"
-NEEDS = "needs driver"
-
-
-@dataclass(frozen=True)
-class Choice:
-    """A toolkit: version "13.0", its folder, the g++ that nvcc is given, why it was taken."""
-
-    source: Source
-    version: str
-    home: str
-    compiler: str
-    why: str
-
-    @property
-    def nvcc(self) -> str:
-        return f"{self.home}/bin/nvcc"
-
-    @property
-    def compiler_package(self) -> str:
-        """`g++-13` of /usr/bin/g++-13."""
-        return self.compiler.rpartition("/")[2]
-
-
-@dataclass(frozen=True)
-class Unfit:
-    """Why nothing can be taken: the setting that decides it, what was found, what mends it."""
-
-    topic: str
-    found: str
-    fix: str
-
-    def line(self) -> str:
-        return f"{self.topic}: {self.found}; {self.fix}"
-
-
-@dataclass(frozen=True)
-class Asked:
-    """All that a choice rests on. driver: the branch that is or will be there; 0: unknown."""
-
-    settings: Settings
-    here: Distribution
-    glibc: Version
-    toolkits: Sequence[Toolkit]
-    driver: int
-
-    @property
-    def pinned(self) -> Version | None:
-        version = self.settings.cuda_version
-        return table.parse(version) if version else None
-
-    def problems(self, version: Version, *, own_package: bool = False) -> list[str]:
-        """own_package: the distribution's, which is built for the distribution's glibc."""
-        glibc = () if own_package else self.glibc
-        gcc = table.host_gcc(self.here, version)
-        found = table.problems(version, self.settings.cuda_architecture, gcc, glibc)
-        least, _ = table.needed_driver(version)
-        if 0 < self.driver < least:
-            found.append(f"CUDA {table.text(version)} {NEEDS} {least} or later, not {self.driver}")
-        return found
-
-    def choice(self, source: Source, version: Version, home: str) -> Choice:
-        compiler = f"/usr/bin/g++-{table.host_gcc(self.here, version)}"
-        return Choice(source, table.text(version), home.format(*version), compiler, "")
+__all__ = ["DISTRO_HOME", "LOOK", "NAMES", "Asked", "Choice", "Source", "Unfit"]
 
 
 def present(asked: Asked) -> Choice | Unfit:
@@ -94,13 +29,22 @@ def present(asked: Asked) -> Choice | Unfit:
     seen = [each for each in asked.toolkits if not named or named in (each.home, *each.found_as)]
     topic = "cuda_home" if named else "cuda_source"
     if not seen:
-        where = f"in {named}" if named else "on the host"
-        return Unfit(topic, f"no CUDA toolkit {where}", "set cuda_home to where one is")
+        if named:
+            return Unfit(topic, f"no CUDA toolkit in {named}", "set cuda_home to where one is")
+        fix = f'{advice.by_hand(asked.settings)}; or set cuda_source = "auto"'
+        return Unfit(topic, "no CUDA toolkit on the host", fix)
     faults = {each.home: list(_faults(asked, each)) for each in seen}
     fitting = [each for each in seen if not faults[each.home]]
     if not fitting:
-        told = ", ".join(f"{home} {' and '.join(found)}" for home, found in faults.items())
-        return Unfit(topic, told, "repair it, or set cuda_home to another")
+        said = ", ".join(f"{home} {' and '.join(found)}" for home, found in faults.items())
+        alone = [asked.lacking(each.version, list(_problems(asked, each))) for each in seen]
+        needed = [
+            lacking
+            for each, lacking in zip(seen, alone, strict=True)
+            if len(faults[each.home]) == 1 and each.complete
+        ]
+        told = Unfit(topic, said, "repair it, or set cuda_home to another")
+        return _lacking(told, needed)
     best = list(asked.here.recommended)
 
     def rank(each: Toolkit) -> tuple[bool, int, Version]:
@@ -118,21 +62,27 @@ def _faults(asked: Asked, toolkit: Toolkit) -> Iterator[str]:
         return
     if asked.pinned and toolkit.version != asked.pinned:
         yield f"is {table.text(toolkit.version)}, not {asked.settings.cuda_version}"
-    own = toolkit.home == DISTRO_HOME and toolkit.version == asked.here.packaged
-    if found := asked.problems(toolkit.version, own_package=own):
+    if found := _problems(asked, toolkit):
         yield f"does not fit ({', '.join(found)})"
+
+
+def _problems(asked: Asked, toolkit: Toolkit) -> list[str]:
+    if not toolkit.version:
+        return []
+    own = toolkit.home == DISTRO_HOME and toolkit.version == asked.here.packaged
+    return asked.problems(toolkit.version, own_package=own)
 
 
 def nvidia(asked: Asked) -> Choice | Unfit:
     """The pinned release, else the first recommended one that fits."""
     here, settings = asked.here, asked.settings
     if here.folder is None:
-        return Unfit("cuda_source", f"it has nothing for {here}", 'set cuda_source to "present"')
+        return Unfit("cuda_source", f"it has nothing for {here}", advice.by_hand(settings))
     if not (settings.cuda_keyring_sha256 or here.keyring_sha256):
         return Unfit(
             "cuda_keyring_sha256",
             f"the sha256 of its keyring for {here} is not known",
-            f"set it to that of {here.keyring_url}",
+            f"set it to {advice.keyring(here)}",
         )
     candidates = [asked.pinned] if asked.pinned else list(here.recommended)
     return _first(asked, "nvidia", candidates, NVIDIA_HOME)
@@ -155,8 +105,8 @@ def distro(asked: Asked) -> Choice | Unfit:
     """The distribution's own package, whatever its release is."""
     packaged = asked.here.packaged
     if packaged is None:
-        fix = 'set cuda_source to "present"'
-        return Unfit("cuda_source", f"that of {asked.here} is not known to llamarig", fix)
+        found = f"that of {asked.here} is not known to llamarig"
+        return Unfit("cuda_source", found, advice.by_hand(asked.settings))
     if asked.pinned and asked.pinned != packaged:
         return Unfit(
             "cuda_version",
@@ -171,14 +121,23 @@ def _first(
 ) -> Choice | Unfit:
     """The first candidate that fits."""
     told: list[str] = []
+    needed = []
     for version in candidates:
         found = asked.problems(version, own_package=source == "distro")
         if not found:
             return asked.choice(source, version, home)
         told += [each for each in found if each not in told]
+        needed.append(asked.lacking(version, found))
     topic = "cuda_version" if asked.pinned else "cuda_source"
-    upgrade = "upgrade the driver, or " if any(NEEDS in each for each in told) else ""
-    return Unfit(topic, ", ".join(told), f"{upgrade}set another {topic}")
+    return _lacking(Unfit(topic, ", ".join(told), f"set another {topic}"), needed)
+
+
+def _lacking(unfit: Unfit, needed: Sequence[tuple[int, int]]) -> Unfit:
+    """With the lowest driver, and the highest g++, that would let one of the candidates in."""
+    drivers = [driver for driver, _ in needed if driver]
+    return replace(
+        unfit, driver=min(drivers, default=0), gcc=max((g for _, g in needed), default=0)
+    )
 
 
 # In auto's order.

@@ -27,6 +27,8 @@ for name in libnvidia-ml.so.1 libcuda.so.1; do
         head -n 1)
     [ -n "$file" ] && echo "library=$(readlink -f "$file")"
 done
+timeout 10 dpkg-query -W -f '${db:Status-Status} ${Package}\n' 'libnvidia-compute-*' \
+    'nvidia-kernel-common-*' </dev/null 2>/dev/null | sed -n 's/^installed /package=/p' | head -n 20
 [ -d /sys/module/nouveau ] && echo nouveau=yes
 efi=/sys/firmware/efi
 variable=$efi/efivars/SecureBoot-8be4df61-93ca-11d2-aa0d-00e098032b8c
@@ -61,7 +63,7 @@ class DriverState:
     signer: who signed the module on disk; mok_key: the key that DKMS signs with, where there is
     one. secure_boot None: not known. key_rejected: the log of this boot says that a module was
     refused for its signature. api_mismatch: NVRM's sentence about it. xids: the last five at most.
-    devices: the nodes in /dev.
+    devices: the nodes in /dev. flavours: of Ubuntu's installed driver packages, `580-server`.
     """
 
     loaded: str = ""
@@ -76,6 +78,7 @@ class DriverState:
     xids: tuple[str, ...] = ()
     reboot_required: bool = False
     devices: tuple[str, ...] = ()
+    flavours: tuple[str, ...] = ()
 
 
 class NvidiaDriver(FactBase[DriverState]):
@@ -109,6 +112,7 @@ class NvidiaDriver(FactBase[DriverState]):
             xids=tuple(re.sub(r".*NVRM: Xid", "Xid", line) for line in values.get("xid", [])),
             reboot_required="reboot" in first,
             devices=tuple(values.get("device", [])),
+            flavours=_flavours(values.get("package", [])),
         )
 
 
@@ -116,6 +120,12 @@ def _library(files: list[str]) -> str:
     """The version in the first file name that has one: `libcuda.so.570.86.10`."""
     found = [match[1] for file in files if (match := re.search(r"\.so\.(\d+\.[\d.]+)$", file))]
     return found[0] if found else ""
+
+
+def _flavours(packages: list[str]) -> tuple[str, ...]:
+    """580-server of libnvidia-compute-580-server, each once."""
+    found = [match[1] for name in packages if (match := re.search(r"-(\d+(-server)?)$", name))]
+    return tuple(dict.fromkeys(found))
 
 
 def _secure_boot(mokutil: str, variable: str) -> bool | None:

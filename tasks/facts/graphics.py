@@ -1,4 +1,4 @@
-"""NVIDIA's cards on a host's PCI bus, whether a driver knows them or not."""
+"""NVIDIA's cards on a host's PCI bus, whether a driver knows them or not, and render nodes."""
 
 from __future__ import annotations
 
@@ -48,6 +48,24 @@ class GraphicsCards(FactBase[list[PciCard]]):
 
     def process(self, output: list[str]) -> list[PciCard]:
         return [_card(line) for line in output if line.strip()]
+
+
+class RenderNodes(FactBase[list[str]]):
+    """`/dev/dri/renderD128` and so on: one for each GPU that a kernel driver serves."""
+
+    @staticmethod
+    def default() -> list[str]:
+        return []
+
+    def command(self) -> str:
+        script = 'for node in /dev/dri/renderD*; do [ -e "$node" ] && echo "$node"; done; true'
+        return f"sh -c {shlex.quote(script)}"
+
+    def process(self, output: list[str]) -> list[str]:
+        nodes = [line.strip() for line in output if line.strip()]
+        if strange := [node for node in nodes if not node.startswith("/dev/dri/renderD")]:
+            raise FactProcessError(f"not a render node: {strange[0]!r}")
+        return nodes
 
 
 def _card(line: str) -> PciCard:

@@ -4,46 +4,15 @@ from __future__ import annotations
 
 import re
 import shlex
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from pyinfra.api.facts import FactBase
 
 from llamarig.tasks.facts.smi_processes import SmiProcess, processes
+from llamarig.tasks.facts.smi_script import CARD_FIELDS, SCRIPT
 from llamarig.tasks.facts.smi_text import failure, is_uuid, number, rows, sections, switch, whole
 
 __all__ = ["NvidiaSmi", "SmiCard", "SmiProcess", "SmiState"]
-
-CARD_FIELDS = (
-    "index,uuid,pci.bus_id,name,driver_version,memory.total,memory.free,persistence_mode,"
-    "power.limit,power.default_limit,ecc.mode.current,temperature.gpu,pcie.link.width.current,"
-    "pcie.link.width.max"
-)
-# One unknown field fails a whole query, so those that some drivers lack are asked apart:
-# compute_cap is missing before about 510, clocks_event_reasons had another name before 535.
-# A driver that hangs costs one timeout: nothing more is asked after a failure.
-SCRIPT = r"""
-command -v nvidia-smi >/dev/null || { echo '== absent'; exit 0; }
-ask() {
-    echo "== $1"; shift
-    { timeout -k 5 20 nvidia-smi "$@" </dev/null 2>&1; echo "exit $?"; } | head -c 16384
-}
-query() { ask "$1" "--query-gpu=$2" --format=csv,noheader,nounits; }
-cards=$(query cards FIELDS); printf '%s\n' "$cards"
-case "$cards" in *"exit 0") ;; *) exit 0 ;; esac
-query capability uuid,compute_cap
-reasons=$(query throttle uuid,clocks_event_reasons.active)
-case "$reasons" in *"exit 0") ;; *)
-    reasons=$(query throttle uuid,clocks_throttle_reasons.active) ;; esac
-printf '%s\n' "$reasons"
-apps=$(ask compute --query-compute-apps=gpu_uuid,pid,used_memory,process_name \
-    --format=csv,noheader,nounits); printf '%s\n' "$apps"
-ask pmon pmon -c 1 -s m
-echo '== units'
-for pid in $(printf '%s\n' "$apps" | sed -n 's/^GPU-[^,]*, *\([0-9]*\),.*/\1/p'); do
-    sed -n "s|.*/system.slice/\([^/]*\.service\).*|$pid \1|p" "/proc/$pid/cgroup" 2>/dev/null |
-        head -n 1
-done; true
-""".replace("FIELDS", CARD_FIELDS)
 
 # Bits of nvml.h (nvmlClocksEventReason…) that mean a fault; a full power budget is none.
 SLOWDOWNS = (
@@ -57,7 +26,8 @@ SLOWDOWNS = (
 @dataclass(frozen=True)
 class SmiCard:
     """A card as its driver sees it; None: nvidia-smi does not tell. Memory is in MiB, power in
-    watts; compute_capability has no dot (89); throttle names what holds the clocks down."""
+    watts, power_min_w to power_max_w is what the card can be limited to; compute_capability has no
+    dot (89); throttle names what holds the clocks down."""
 
     name: str
     uuid: str
@@ -69,6 +39,8 @@ class SmiCard:
     persistence: bool | None = None
     power_limit_w: float | None = None
     power_default_w: float | None = None
+    power_min_w: float | None = None
+    power_max_w: float | None = None
     ecc: bool | None = None
     temperature_c: int | None = None
     pcie_width: int | None = None
@@ -117,7 +89,16 @@ class NvidiaSmi(FactBase[SmiState]):
         known = [row for row in rows(found["cards"], fields) if is_uuid(row[1])]
         capability = dict(rows(found.get("capability", []), 2))
         reasons = dict(rows(found.get("throttle", []), 2))
-        cards = [_card(row, capability.get(row[1], ""), reasons.get(row[1], "")) for row in known]
+        limits = {uuid: span for uuid, *span in rows(found.get("limits", []), 3)}
+        cards = [
+            replace(
+                _card(row, capability.get(row[1], ""), reasons.get(row[1], "")),
+                power_min_w=number(least),
+                power_max_w=number(most),
+            )
+            for row in known
+            for least, most in [limits.get(row[1], ["", ""])]
+        ]
         return SmiState(True, why, text, cards, processes(found, {row[0]: row[1] for row in known}))
 
 

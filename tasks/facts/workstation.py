@@ -18,7 +18,7 @@ from llamarig.tasks.facts.compilers import Compilers, CompilerState
 from llamarig.tasks.facts.cuda_toolkits import CudaToolkits, Toolkit
 from llamarig.tasks.facts.disk import Disk, DiskState
 from llamarig.tasks.facts.driver import DriverState, NvidiaDriver
-from llamarig.tasks.facts.graphics import GraphicsCards, PciCard
+from llamarig.tasks.facts.graphics import GraphicsCards, PciCard, RenderNodes
 from llamarig.tasks.facts.machine import Machine, MachineState
 from llamarig.tasks.facts.nvidia_smi import NvidiaSmi, SmiState
 from llamarig.tasks.facts.ollama import Ollama, OllamaState
@@ -32,6 +32,7 @@ MOST_CHARACTERS = 4000
 AS_ROOT: dict[str, FactBase[Any]] = {
     "machine": Machine(),
     "cards": GraphicsCards(),
+    "render_nodes": RenderNodes(),
     "driver": NvidiaDriver(),
     "smi": NvidiaSmi(),
     "compilers": Compilers(),
@@ -50,6 +51,7 @@ class Workstation:
 
     machine: MachineState | None
     cards: list[PciCard]
+    render_nodes: list[str]
     driver: DriverState
     smi: SmiState
     compilers: CompilerState

@@ -5,11 +5,13 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
+from annotated_types import Ge, Le
+
+from llamarig.settings import Settings
 from llamarig.tasks.facts import nvidia_smi
 from llamarig.tasks.findings.finding import Finding, Rule, blocker, ok, warning
 
 if TYPE_CHECKING:
-    from llamarig.settings import Settings
     from llamarig.tasks.facts.graphics import PciCard
     from llamarig.tasks.facts.nvidia_smi import SmiCard
     from llamarig.tasks.facts.workstation import Workstation
@@ -33,10 +35,12 @@ def present(seen: Workstation, settings: Settings) -> Iterator[Finding]:
         for each in seen.cards:
             yield ok("card", f"an NVIDIA card, device {each.device}, at {each.address}")
     else:
+        # A render node is some GPU, which may be too small or too old for anything.
+        other = 'for a GPU of another make set backend = "vulkan", ' if seen.render_nodes else ""
         yield blocker(
             "card",
             "no NVIDIA card on the PCI bus",
-            'seat the card and its power cables, or set backend = "vulkan" or "cpu"',
+            f'seat the card and its power cables; {other}without any set backend = "cpu"',
         )
 
 
@@ -82,7 +86,14 @@ def capability(seen: Workstation, settings: Settings) -> Iterator[Finding]:
     if settings.backend != "cuda" or card is None or card.compute_capability is None:
         return
     found = f"{card.name} is sm_{card.compute_capability}"
-    if card.compute_capability == settings.cuda_architecture:
+    oldest, newest = _architectures()
+    if too_old(seen, settings):
+        text = f"{found}, too old for llamarig"
+        yield blocker("card", text, f"use a card with sm_{oldest} or later")
+    elif card.compute_capability > newest:
+        text = f"{found}, newer than any that this llamarig knows"
+        yield blocker("card", text, "use a later llamarig")
+    elif card.compute_capability == settings.cuda_architecture:
         yield ok("cuda_architecture", found)
     else:
         yield blocker(
@@ -107,6 +118,20 @@ def link(seen: Workstation, settings: Settings) -> Iterator[Finding]:
             f"{card.name} runs on {width} of {widest} PCIe lanes, which slows loading",
             f"put it into a slot with {widest} lanes and nothing that shares them",
         )
+
+
+def too_old(seen: Workstation, settings: Settings) -> bool:
+    """Whether no toolkit and no setting can serve the chosen card."""
+    card = chosen(seen, settings)
+    capability = card.compute_capability if card else None
+    return capability is not None and capability < _architectures()[0]
+
+
+def _architectures() -> tuple[int, int]:
+    """The lowest and the highest that cuda_architecture may be."""
+    limits = Settings.model_fields["cuda_architecture"].metadata
+    low = next(each.ge for each in limits if isinstance(each, Ge))
+    return int(str(low)), int(str(next(each.le for each in limits if isinstance(each, Le))))
 
 
 def _addresses(cards: list[PciCard]) -> str:

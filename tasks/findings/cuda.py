@@ -6,11 +6,13 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
 from llamarig.cuda import table
+from llamarig.tasks.cuda import advice
 from llamarig.tasks.cuda.choice import Choice, Unfit, distribution, driver_branch, select
+from llamarig.tasks.findings.cards import too_old
 from llamarig.tasks.findings.finding import Finding, Rule, blocker, ok, warning
+from llamarig.tasks.findings.platform import supported
 
 if TYPE_CHECKING:
-    from llamarig.cuda.table import Distribution
     from llamarig.settings import Settings
     from llamarig.tasks.facts.workstation import Workstation
 
@@ -24,10 +26,16 @@ def _choices(seen: Workstation, settings: Settings) -> tuple[Choice | Unfit, Cho
     """What is taken if NVIDIA's repository answers the host, and if not: asked only by a deploy."""
     if settings.backend != "cuda" or seen.machine is None:
         return None
+    if not supported(seen.machine) or too_old(seen, settings):
+        return None  # nothing here would mend that
     machine, compilers, toolkits = seen.machine, seen.compilers, seen.toolkits
     branch = driver_branch(settings, seen.driver.loaded, distribution(machine, compilers))
-    answering = select(settings, machine, compilers, toolkits, True, branch)
-    return answering, select(settings, machine, compilers, toolkits, False, branch)
+    coming = not seen.driver.loaded
+    answering, silent = (
+        select(settings, machine, compilers, toolkits, answers, branch, coming)
+        for answers in (True, False)
+    )
+    return answering, silent
 
 
 def _told(choice: Choice) -> str:
@@ -64,11 +72,11 @@ def driver(seen: Workstation, settings: Settings) -> Iterator[Finding]:
     if found is None or seen.machine is None:
         return
     here = distribution(seen.machine, seen.compilers)
-    if settings.driver == "install" and not seen.driver.loaded and _unserved(here, settings):
+    if settings.driver == "install" and not seen.driver.loaded and advice.unserved(settings, here):
         yield blocker(
             "driver",
             f"{here} has no driver for sm_{settings.cuda_architecture} that llamarig knows",
-            'set cuda_source = "nvidia", or install the driver yourself',
+            advice.driver(settings, here),
         )
         return
     branch = driver_branch(settings, seen.driver.loaded, here)
@@ -78,25 +86,19 @@ def driver(seen: Workstation, settings: Settings) -> Iterator[Finding]:
     minimum, recommended = table.needed_driver(table.parse(choice.version))
     is_ = f"{seen.driver.loaded} is loaded" if seen.driver.loaded else f"{here} has {branch}"
     if branch < recommended:
+        way = "upgrade it to" if seen.driver.loaded else "install by hand"
         yield warning(
             "driver",
             f"{is_}, enough for CUDA {choice.version} ({minimum} or later)",
-            f"upgrade it to {recommended} or later, which is recommended",
+            f"{way} {recommended} or later, which is recommended",
         )
     else:
         yield ok("driver", f"{is_}, CUDA {choice.version} needs {minimum} or later")
 
 
-def _unserved(here: Distribution, settings: Settings) -> bool:
-    """Whether the distribution would be asked for a driver that it does not have."""
-    if settings.cuda_source == "nvidia":
-        return False
-    return here.driver is None or not here.driver.serving(settings.cuda_architecture)
-
-
 def vulkan(seen: Workstation, settings: Settings) -> Iterator[Finding]:
     """The shader compiler that a Vulkan build needs."""
-    if settings.backend != "vulkan" or seen.machine is None:
+    if settings.backend != "vulkan" or not seen.machine or not supported(seen.machine):
         return
     where = (seen.machine.distribution, seen.machine.version)
     if where in NO_GLSLC:
@@ -113,4 +115,15 @@ def vulkan(seen: Workstation, settings: Settings) -> Iterator[Finding]:
         )
 
 
-RULES: tuple[Rule, ...] = (toolkit, driver, vulkan)
+def render_node(seen: Workstation, settings: Settings) -> Iterator[Finding]:
+    """Vulkan finds a GPU by its render node; NVIDIA's driver has nodes of its own besides."""
+    if settings.backend != "vulkan" or seen.render_nodes or seen.driver.loaded:
+        return
+    yield warning(
+        "backend",
+        "no render node: only Mesa's software device, which is slower than the CPU backend",
+        'seat a GPU and load its kernel driver, or set backend = "cpu"',
+    )
+
+
+RULES: tuple[Rule, ...] = (toolkit, driver, vulkan, render_node)

@@ -5,8 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
-from llamarig.tasks.findings.cards import chosen
+from llamarig.cuda import table
+from llamarig.cuda.table import Distribution
+from llamarig.tasks.cuda import advice
 from llamarig.tasks.findings.finding import Finding, Rule, blocker, ok, warning
+from llamarig.tasks.findings.platform import supported
 
 if TYPE_CHECKING:
     from llamarig.settings import Settings
@@ -14,58 +17,50 @@ if TYPE_CHECKING:
 
 REBOOT = "systemctl reboot"
 NO_NOUVEAU = (
-    r"printf 'blacklist nouveau\noptions nouveau modeset=0\n' "
-    ">/etc/modprobe.d/blacklist-nouveau.conf && update-initramfs -u && systemctl reboot"
+    r"printf 'blacklist nouveau\noptions nouveau modeset=0\n' | "
+    "sudo tee /etc/modprobe.d/blacklist-nouveau.conf && sudo update-initramfs -u && "
+    "sudo systemctl reboot"
 )
+# Where DKMS puts its key: on Debian, on Ubuntu.
+MOK_KEYS = ("/var/lib/dkms/mok.pub", "/var/lib/shim-signed/mok/MOK.der")
 CONFIRM = "reboot, and confirm the key at the console"
-FAILED = {
-    "library-mismatch": ("the library and the loaded driver differ", REBOOT),
-    "no-driver": ("nvidia-smi can't reach the loaded driver", REBOOT),
-    "no-devices": (
-        "the driver runs and finds no card",
-        "dmesg | grep NVRM says why (an RTX 50 card needs the open kernel modules)",
-    ),
-    "no-handle": (
-        "a card does not answer",
-        "switch the power off and on, then check the card's cables and its slot",
-    ),
-    "gpu-lost": (
-        "a card was lost from the bus",
-        f"{REBOOT}; should it happen again, check the card's cables and its slot",
-    ),
-    "other": ("nvidia-smi failed", "nvidia-smi, run by hand"),
-}
 
 
 def loaded(seen: Workstation, settings: Settings) -> Iterator[Finding]:
     """No driver runs and neither nouveau nor Secure Boot is the reason."""
-    if not _concerns(seen, settings):
+    if not concerns(seen, settings):
         return
-    if _runs(seen):
+    if runs(seen):
         version = seen.driver.loaded or seen.smi.cards[0].driver_version
         yield ok("driver", f"{version} is loaded")
     elif not seen.driver.nouveau and not _refused(seen):
         if seen.driver.on_disk:
             found = f"{seen.driver.on_disk} is installed and not loaded"
-            yield _unless_installing(settings, found, "modprobe nvidia")
+            yield from _unless_installing(seen, settings, found, "modprobe nvidia")
         else:
-            yield _unless_installing(
-                settings, "no NVIDIA driver is installed", 'set driver = "install"'
-            )
+            found = "no NVIDIA driver is installed"
+            yield from _unless_installing(seen, settings, found, _get(seen, settings))
 
 
 def nouveau(seen: Workstation, settings: Settings) -> Iterator[Finding]:
     """The free driver holds the card and does not let NVIDIA's have it."""
-    if _concerns(seen, settings) and seen.driver.nouveau and not _runs(seen):
-        yield _unless_installing(settings, "nouveau drives the card", NO_NOUVEAU)
+    if concerns(seen, settings) and seen.driver.nouveau and not runs(seen):
+        if seen.driver.on_disk:
+            found, fix = "nouveau drives the card", NO_NOUVEAU
+        else:
+            # Without nouveau and without another driver the console would be all that is left.
+            found = "nouveau drives the card, no NVIDIA driver is installed"
+            fix = _get(seen, settings)
+        yield from _unless_installing(seen, settings, found, fix)
 
 
 def secure_boot(seen: Workstation, settings: Settings) -> Iterator[Finding]:
     """The kernel takes no module whose key the firmware does not know."""
     state = seen.driver
-    if not _concerns(seen, settings) or _runs(seen):
+    if not concerns(seen, settings) or runs(seen):
         return
-    enrol = f"mokutil --import {state.mok_key or '/var/lib/dkms/mok.pub'}, {CONFIRM}"
+    ubuntu = seen.machine is not None and seen.machine.distribution == "ubuntu"
+    enrol = f"mokutil --import {state.mok_key or MOK_KEYS[ubuntu]}, {CONFIRM}"
     if not _refused(seen):
         if state.secure_boot and not state.on_disk and settings.driver == "install":
             found = "Secure Boot is on: a driver that DKMS builds loads once its key is enrolled"
@@ -83,7 +78,7 @@ def secure_boot(seen: Workstation, settings: Settings) -> Iterator[Finding]:
 
 def versions(seen: Workstation, settings: Settings) -> Iterator[Finding]:
     """After an upgrade the old module runs on beside the new library until the next boot."""
-    if not _concerns(seen, settings) or not seen.driver.loaded:
+    if not concerns(seen, settings) or not seen.driver.loaded:
         return
     state = seen.driver
     if state.library and state.library != state.loaded:
@@ -98,34 +93,18 @@ def versions(seen: Workstation, settings: Settings) -> Iterator[Finding]:
 
 def reboot_pending(seen: Workstation, settings: Settings) -> Iterator[Finding]:
     """A new kernel or driver waits; it would come at a moment that nobody chose."""
-    if settings.backend == "cuda" and seen.driver.reboot_required:
+    wanted = settings.backend == "cuda" and supported(seen.machine)
+    if wanted and seen.driver.reboot_required:
         yield warning("reboot", "a package asks for a reboot (/run/reboot-required)", REBOOT)
 
 
-def nvidia_smi(seen: Workstation, settings: Settings) -> Iterator[Finding]:
-    """What a running driver answers; where none runs, the rules above say why."""
-    failure, state = seen.smi.failure, seen.driver
-    if not failure or not _concerns(seen, settings) or not _runs(seen):
-        return
-    if failure == "not-installed":
-        package = f"nvidia-utils-{state.loaded.split('.')[0]}"
-        if seen.machine is not None and seen.machine.distribution == "debian":
-            package = "nvidia-smi"
-        level = warning if state.library else blocker
-        yield level("nvidia-smi", "it is not installed", f"apt install {package}")
-    elif failure != "library-mismatch" or state.library in ("", state.loaded):
-        found, fix = FAILED[failure]
-        # One of several cards was lost: ours may be among those that answer.
-        level = warning if chosen(seen, settings) else blocker
-        yield level("nvidia-smi", f"{found} ({seen.smi.text})", fix)
-
-
-def _concerns(seen: Workstation, settings: Settings) -> bool:
+def concerns(seen: Workstation, settings: Settings) -> bool:
     """Without a card there is nothing to drive, and cards.present says so."""
-    return settings.backend == "cuda" and bool(seen.cards or seen.smi.cards)
+    there = bool(seen.cards or seen.smi.cards)
+    return settings.backend == "cuda" and there and supported(seen.machine)
 
 
-def _runs(seen: Workstation) -> bool:
+def runs(seen: Workstation) -> bool:
     """Under WSL no module is loaded and nvidia-smi answers all the same."""
     return bool(seen.driver.loaded or seen.smi.cards)
 
@@ -137,11 +116,28 @@ def _refused(seen: Workstation) -> bool:
     return bool(state.on_disk) and (state.key_rejected or unsigned)
 
 
-def _unless_installing(settings: Settings, found: str, fix: str) -> Finding:
+def _unless_installing(
+    seen: Workstation, settings: Settings, found: str, fix: str
+) -> Iterator[Finding]:
+    """A blocker, or what a deploy does about it; a driver that can't be had is cuda.driver's."""
     if settings.driver != "install":
-        return blocker("driver", found, fix)
-    reboot = "none needed" if settings.allow_reboot else "set allow_reboot = True"
-    return warning("driver", f"{found}; driver install mends it and may need a reboot", reboot)
+        yield blocker("driver", found, fix)
+    elif not advice.unserved(settings, distribution(seen)):
+        mends = f'{found}, which driver = "install" mends'
+        if settings.allow_reboot:
+            yield ok("driver", f"{mends}, with a reboot if it takes one")
+        else:
+            yield warning("driver", f"{mends}; it may take a reboot", "set allow_reboot = True")
 
 
-RULES: tuple[Rule, ...] = (loaded, nouveau, secure_boot, versions, reboot_pending, nvidia_smi)
+def distribution(seen: Workstation) -> Distribution:
+    """What is known of the host's distribution."""
+    name, version = (seen.machine.distribution, seen.machine.version) if seen.machine else ("", "")
+    return table.distribution(name, version) or Distribution(name, version)
+
+
+def _get(seen: Workstation, settings: Settings) -> str:
+    return advice.driver(settings, distribution(seen))
+
+
+RULES: tuple[Rule, ...] = (loaded, nouveau, secure_boot, versions, reboot_pending)

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from math import ceil, floor
 from typing import TYPE_CHECKING
 
 from llamarig.tasks.findings.cards import chosen
-from llamarig.tasks.findings.finding import Finding, Rule, ok, warning
+from llamarig.tasks.findings.finding import Finding, Rule, blocker, ok, warning
+from llamarig.tasks.findings.platform import supported
 
 if TYPE_CHECKING:
     from llamarig.settings import Settings
@@ -33,8 +35,13 @@ def ecc(seen: Workstation, settings: Settings) -> Iterator[Finding]:
 
 
 def power_limit(seen: Workstation, settings: Settings) -> Iterator[Finding]:
-    """A limit that the owner set is no fault."""
+    """A limit that the owner set is no fault, if the card can keep it."""
     card = _card(seen, settings)
+    wanted = settings.gpu_power_limit
+    if card and wanted is not None and not _within(card, wanted):
+        least, most = ceil(card.power_min_w or 0), floor(card.power_max_w or 0)
+        found = f"{wanted} W set, {card.name} takes {least} to {most} W"
+        yield blocker("gpu_power_limit", found, f"set gpu_power_limit from {least} to {most}")
     if not card or card.power_limit_w is None or card.power_default_w is None:
         return
     limit, default = round(card.power_limit_w), round(card.power_default_w)
@@ -68,13 +75,21 @@ def unified_memory(seen: Workstation, settings: Settings) -> Iterator[Finding]:
 
 def xids(seen: Workstation, settings: Settings) -> Iterator[Finding]:
     """Errors of a card since this boot, in the driver's own words; the last one."""
-    if settings.backend == "cuda" and seen.driver.xids:
+    if settings.backend == "cuda" and supported(seen.machine) and seen.driver.xids:
         fix = f"{XID_TABLE} says what it means"
         yield warning("xid", f"the kernel log has {seen.driver.xids[-1].rstrip('.')}", fix)
 
 
+def _within(card: SmiCard, watts: int) -> bool:
+    """Of a card that names no limits everything is believed."""
+    if card.power_min_w is None or card.power_max_w is None:
+        return True
+    return card.power_min_w <= watts <= card.power_max_w
+
+
 def _card(seen: Workstation, settings: Settings) -> SmiCard | None:
-    return chosen(seen, settings) if settings.backend == "cuda" else None
+    concerned = settings.backend == "cuda" and supported(seen.machine)
+    return chosen(seen, settings) if concerned else None
 
 
 RULES: tuple[Rule, ...] = (persistence, ecc, power_limit, heat, unified_memory, xids)

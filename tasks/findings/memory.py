@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from llamarig.paths import LIVE_UNIT, ROOT
 from llamarig.tasks.findings.cards import chosen
 from llamarig.tasks.findings.finding import Finding, Rule, ok, warning
+from llamarig.tasks.findings.holders import size, stop
 from llamarig.tasks.findings.ollama import is_ollama
 
 if TYPE_CHECKING:
@@ -38,7 +39,7 @@ def room(seen: Workstation, settings: Settings) -> Iterator[Finding]:
         yield ok("memory", found)
         return
     others = [each for each in users if not _is_ours(each) and not each.graphics]
-    yield warning("memory", found, _stop(others) if others else _end_desktop(users))
+    yield warning("memory", found, stop(others) if others else _end_desktop(users))
 
 
 def holders(seen: Workstation, settings: Settings) -> Iterator[Finding]:
@@ -49,8 +50,8 @@ def holders(seen: Workstation, settings: Settings) -> Iterator[Finding]:
     for each in _users(seen, card.uuid):
         if each.graphics or _is_ours(each) or is_ollama(each):
             continue
-        found = f"{each.name} (pid {each.pid}) holds {_size(each)}"
-        yield warning("memory", found, _stop([each]))
+        found = f"{each.name} (pid {each.pid}) holds {size(each)}"
+        yield warning("memory", found, stop([each]))
 
 
 def desktop(seen: Workstation, settings: Settings) -> Iterator[Finding]:
@@ -60,7 +61,7 @@ def desktop(seen: Workstation, settings: Settings) -> Iterator[Finding]:
         return
     drawing = [each for each in _users(seen, card.uuid) if each.graphics]
     if drawing:
-        names = ", ".join(f"{each.name} ({_size(each)})" for each in drawing)
+        names = ", ".join(f"{each.name} ({size(each)})" for each in drawing)
         yield ok("memory", f"a desktop on the card: {names}")
 
 
@@ -71,18 +72,6 @@ def _users(seen: Workstation, uuid: str) -> list[SmiProcess]:
 def _is_ours(process: SmiProcess) -> bool:
     """The live server, or one under proof."""
     return process.unit == LIVE_UNIT or process.name.startswith(f"{ROOT}/")
-
-
-def _size(process: SmiProcess) -> str:
-    return "memory" if process.memory_mib is None else f"{process.memory_mib} MiB"
-
-
-def _stop(processes: list[SmiProcess]) -> str:
-    """The one command that ends them: by unit, else a service would start anew."""
-    units = sorted({each.unit for each in processes if each.unit})
-    pids = [str(each.pid) for each in processes if not each.unit]
-    parts = [f"systemctl stop {' '.join(units)}"] if units else []
-    return " && ".join(parts + ([f"kill {' '.join(pids)}"] if pids else []))
 
 
 def _end_desktop(users: list[SmiProcess]) -> str:

@@ -5,11 +5,13 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
+from llamarig.tasks.findings.cards import chosen
 from llamarig.tasks.findings.finding import Finding, Rule, ok, warning
+from llamarig.tasks.findings.holders import size, stop
 
 if TYPE_CHECKING:
     from llamarig.settings import Settings
-    from llamarig.tasks.facts.nvidia_smi import SmiProcess
+    from llamarig.tasks.facts.nvidia_smi import SmiCard, SmiProcess
     from llamarig.tasks.facts.workstation import Workstation
 
 # Since 0.30 Ollama runs llama-server itself; 0.24 was seen to fail on these models (ollama #16282).
@@ -46,13 +48,27 @@ def holds_the_card(seen: Workstation, settings: Settings) -> Iterator[Finding]:
     """A model that Ollama has loaded takes the memory that ours needs."""
     if settings.backend == "cpu":
         return
-    holders = [process for process in seen.smi.processes if is_ollama(process)]
-    for each in holders:
-        size = "memory" if each.memory_mib is None else f"{each.memory_mib} MiB"
-        fix = "systemctl stop ollama" if seen.ollama.active else f"kill {each.pid}"
-        yield warning("ollama", f"{each.name} (pid {each.pid}) holds {size} of the card", fix)
+    card = _card(seen, settings)
+    found = [each for each in seen.smi.processes if is_ollama(each)]
+    # One line a process: where no card is chosen, it may be listed for several.
+    holders = {each.pid: each for each in found if card is None or each.uuid == card.uuid}
+    for each in holders.values():
+        which = "the card" if card else _named(seen, each.uuid)
+        text = f"{each.name} (pid {each.pid}) holds {size(each)} of {which}"
+        yield warning("ollama", text, stop([each]))
     if seen.ollama.active and not holders:
         yield ok("ollama", "Ollama runs and holds nothing of the card now")
+
+
+def _card(seen: Workstation, settings: Settings) -> SmiCard | None:
+    """With Vulkan `gpu` counts otherwise, so only a single card is known to be the chosen one."""
+    if settings.backend == "cuda":
+        return chosen(seen, settings)
+    return seen.smi.cards[0] if len(seen.smi.cards) == 1 else None
+
+
+def _named(seen: Workstation, uuid: str) -> str:
+    return next((card.name for card in seen.smi.cards if card.uuid == uuid), "a card")
 
 
 def _modelfile(settings: Settings) -> str:

@@ -9,13 +9,22 @@ from llamarig.tasks.findings.finding import Finding, Rule, blocker, ok, warning
 
 if TYPE_CHECKING:
     from llamarig.settings import Settings
+    from llamarig.tasks.facts.machine import MachineState
     from llamarig.tasks.facts.workstation import Workstation
 
 GIB = 2**30
 # Those that the toolchain was written for; on others it may find its packages, or not.
 KNOWN = {"debian": ("12", "13"), "ubuntu": ("22.04", "24.04", "26.04")}
+ARCHITECTURE = "x86_64"
 NAMES = {"debian": "Debian", "ubuntu": "Ubuntu"}
 SMALL_MEMORY = 8 * GIB
+
+
+def supported(machine: MachineState | None) -> bool:
+    """Whether anything else about software can be advised; False has a blocker of its own."""
+    return machine is None or (
+        machine.distribution in KNOWN and machine.architecture == ARCHITECTURE
+    )
 
 
 def distribution(seen: Workstation, settings: Settings) -> Iterator[Finding]:
@@ -26,7 +35,7 @@ def distribution(seen: Workstation, settings: Settings) -> Iterator[Finding]:
         )
         return
     if machine.distribution not in KNOWN:
-        found = f"{machine.distribution} found, Debian or Ubuntu needed"
+        found = f"{machine.distribution or 'no name of one'} found, Debian or Ubuntu needed"
         yield blocker("distribution", found, "")
         return
     found = f"{NAMES[machine.distribution]} {machine.version or 'without a version'}"
@@ -42,16 +51,16 @@ def architecture(seen: Workstation, settings: Settings) -> Iterator[Finding]:
     if seen.machine is None:
         return
     found = seen.machine.architecture
-    if found == "x86_64":
+    if found == ARCHITECTURE:
         yield ok("architecture", found)
     else:
-        yield blocker("architecture", f"{found} found, x86_64 needed", "")
+        yield blocker("architecture", f"{found or 'none'} found, {ARCHITECTURE} needed", "")
 
 
 def init(seen: Workstation, settings: Settings) -> Iterator[Finding]:
     if seen.machine is None:
         return
-    found = f"{seen.machine.init} runs as PID 1"
+    found = f"{seen.machine.init or 'something unknown'} runs as PID 1"
     if seen.machine.init == "systemd":
         yield ok("init", found)
     else:
@@ -64,7 +73,7 @@ def glibc(seen: Workstation, settings: Settings) -> Iterator[Finding]:
         return
     if seen.machine.glibc:
         yield ok("glibc", ".".join(str(part) for part in seen.machine.glibc))
-    elif settings.backend == "cuda":
+    elif settings.backend == "cuda" and supported(seen.machine):
         found = "getconf names none, and CUDA's toolkits are made for glibc"
         yield warning("glibc", found, "apt-get install --reinstall libc-bin")
 

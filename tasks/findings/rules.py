@@ -17,6 +17,8 @@ from llamarig.tasks.findings import (
     platform,
     ports,
     shims,
+    smi,
+    unused,
 )
 from llamarig.tasks.findings.finding import Finding, Rule
 
@@ -24,6 +26,7 @@ RULES: tuple[Rule, ...] = (
     *platform.RULES,
     *cards.RULES,
     *driver.RULES,
+    *smi.RULES,
     *health.RULES,
     *memory.RULES,
     *cuda.RULES,
@@ -32,6 +35,7 @@ RULES: tuple[Rule, ...] = (
     *disks.RULES,
     *ports.RULES,
     *ollama.RULES,
+    *unused.RULES,
 )
 
 # What a build rests on: a host whose card or driver is not there yet may be built for.

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 
 from llamarig.tasks.facts.tool_probe import SESSION_SECONDS, TOOLS
 from llamarig.tasks.findings.finding import Finding, Rule, blocker, ok, warning
+from llamarig.tasks.findings.platform import supported
 
 if TYPE_CHECKING:
     from llamarig.settings import Settings
@@ -31,6 +32,8 @@ NOT_RUN, TIMED_OUT = (126, 127), 124
 
 def tools(seen: Workstation, settings: Settings) -> Iterator[Finding]:
     """What each session finds first, and every shim, also one that another program hides."""
+    if not supported(seen.machine):
+        return
     absent = []
     for tool in TOOLS:
         hits = [hit for hit in seen.tools.hits if hit.tool == tool]
@@ -101,6 +104,8 @@ def _fix(hit: ToolHit) -> str:
 
 def own_cmake(seen: Workstation, settings: Settings) -> Iterator[Finding]:
     """The cmake that llamarig calls; where there is none, toolchain installs it."""
+    if not supported(seen.machine):
+        return
     found = seen.compilers.cmake
     version = ".".join(str(part) for part in found)
     if not found:

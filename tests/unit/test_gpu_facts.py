@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import getpass
+import os
 import subprocess
 from pathlib import Path
 
@@ -9,7 +11,7 @@ import pytest
 from pyinfra.api.exceptions import FactProcessError
 
 from llamarig.tasks.facts.driver import DriverState, NvidiaDriver
-from llamarig.tasks.facts.graphics import GraphicsCards, PciCard
+from llamarig.tasks.facts.graphics import GraphicsCards, PciCard, RenderNodes
 from llamarig.tasks.facts.nvidia_smi import NvidiaSmi, SmiState
 from llamarig.tasks.facts.ollama import Ollama, OllamaState
 
@@ -67,6 +69,19 @@ def test_a_width_that_the_kernel_does_not_know_is_none() -> None:
         GraphicsCards().process(["lspci: not found"])
 
 
+def test_render_nodes_are_listed_and_none_is_no_error(tmp_path: Path) -> None:
+    for name in ("card0", "renderD128", "renderD129"):
+        (tmp_path / name).touch()
+    command = RenderNodes().command()
+    assert run(command.replace("/dev/dri", str(tmp_path / "absent"))) == []
+    found = run(command.replace("/dev/dri", str(tmp_path)))
+    assert found == [f"{tmp_path}/renderD128", f"{tmp_path}/renderD129"]
+    nodes = ["/dev/dri/renderD128", "/dev/dri/renderD129"]
+    assert RenderNodes().process(nodes) == nodes
+    with pytest.raises(FactProcessError):
+        RenderNodes().process(["ls: not found"])
+
+
 def test_a_card_with_a_desktop() -> None:
     state = smi("rtx4090")
     (card,) = state.cards
@@ -94,6 +109,32 @@ def test_processes_have_full_names_and_units_and_are_listed_once() -> None:
     assert not found[3120].graphics
     assert state.cards[0].throttle == "too hot, by the driver, too hot, by the hardware"
     assert state.cards[1].ecc is True
+
+
+def test_owners_containers_and_power_limits() -> None:
+    uuid = "GPU-5f8a2c31-9d04-4b7e-a1c6-3e2f70b8d915"
+    groups = {
+        "/user.slice/user-1000.slice/session-2.scope": "",
+        "/system.slice/docker-0123456789abcdef.scope": "docker 0123456789ab",
+        "/docker/0123456789abcdef": "docker 0123456789ab",
+        "/user@1000.service/user.slice/libpod-0123456789abcd.scope": "podman 0123456789ab",
+        "/kubepods.slice/kubepods-pod1_2.slice/cri-containerd-abcdef0123456789.scope": (
+            "kubernetes abcdef012345"
+        ),
+        "/lxc.payload.box/system.slice/ollama.service": "lxc box",
+    }
+    numbered = list(enumerate(groups, 1))
+    state = NvidiaSmi().process(
+        ["== cards", lines("rtx4090")[1], "exit 0", "== limits", f"{uuid}, 150.00, 600.00",
+         "exit 0", "== compute", *(f"{uuid}, {pid}, 10, python" for pid, _ in numbered),
+         f"{uuid}, 99, 10, [Not Found]", "exit 0", "== owners",
+         *(f"{pid} ann {group}" for pid, group in numbered), "== units", "6 ollama.service"]
+    )  # fmt: skip
+    assert (state.cards[0].power_min_w, state.cards[0].power_max_w) == (150.0, 600.0)
+    assert [each.container for each in state.processes[:-1]] == list(groups.values())
+    assert [each.owner for each in state.processes] == ["ann"] * len(groups) + [""]
+    # A container's own unit is none of the host's.
+    assert state.processes[5].unit == ""
 
 
 def test_an_old_driver_lacks_fields_and_names_others_differently() -> None:
@@ -142,12 +183,14 @@ def test_nvidia_smi_is_asked_again_where_a_field_has_another_name(tmp_path: Path
         *clocks_throttle*) echo '{uuid}, 0x80' ;;
         *compute_cap*) echo '{uuid}, 12.0' ;;
         *index*) echo '{lines("rtx4090")[1]}' ;;
-        *compute-apps*) echo "{uuid}, $PPID, 17000, /opt/x/llama-server" ;;
+        *compute-apps*) echo "{uuid}, {os.getpid()}, 17000, /opt/x/llama-server" ;;
         esac""",
     )
     state = NvidiaSmi().process(run(NvidiaSmi().command(), f"{tmp_path}:/usr/bin:/bin"))
     assert (state.cards[0].compute_capability, state.cards[0].throttle) == (120, "power brake")
     assert state.processes[0].name == "/opt/x/llama-server"
+    assert state.processes[0].owner == getpass.getuser()
+    assert state.cards[0].power_max_w is None
 
 
 def test_a_failure_on_stderr_is_read_and_nothing_more_is_asked(tmp_path: Path) -> None:
@@ -200,11 +243,14 @@ def test_the_drivers_command_reads_modules_and_the_kernels_log(tmp_path: Path) -
     key = "[ 3.0] Loading of module with unavailable key is rejected"
     program(tmp_path, "dmesg", f"cat <<'END'\n{xids}\n{mismatch}\n{key}\nEND")
     program(tmp_path, "mokutil", "echo SecureBoot enabled")
+    names = r"installed libnvidia-compute-580-server\nremoved libnvidia-compute-535\n"
+    program(tmp_path, "dpkg-query", f"printf '{names}installed nvidia-kernel-common-580-server\\n'")
     state = NvidiaDriver().process(run(NvidiaDriver().command(), f"{tmp_path}:/usr/bin:/bin"))
     assert (state.on_disk, state.signer, state.secure_boot) == ("550.1", "", True)
     assert [xid.split(": ")[1] for xid in state.xids] == [f"{n}, x" for n in range(3, 8)]
     assert state.api_mismatch == "API mismatch: the client has A, but this has B"
     assert state.key_rejected
+    assert state.flavours == ("580-server",)
 
 
 @pytest.mark.parametrize(

@@ -15,13 +15,16 @@ from llamarig.tasks.facts.machine import MachineState
 from llamarig.tasks.facts.nvidia_smi import NvidiaSmi, SmiCard, SmiProcess, SmiState
 from llamarig.tasks.facts.ollama import OllamaState
 from llamarig.tasks.findings import cards, driver, health, memory, ollama
+from llamarig.tasks.findings import smi as smi_rules
 from llamarig.tasks.findings.finding import Finding
 
 if TYPE_CHECKING:
     from llamarig.tasks.facts.workstation import Workstation
 
 RECORDED = Path(__file__).parents[1] / "recorded" / "gpu"
-RULES = (*cards.RULES, *driver.RULES, *health.RULES, *memory.RULES, *ollama.RULES)
+RULES = (
+    *cards.RULES, *driver.RULES, *smi_rules.RULES, *health.RULES, *memory.RULES, *ollama.RULES
+)  # fmt: skip
 ADA = "GPU-5f8a2c31-9d04-4b7e-a1c6-3e2f70b8d915"
 AMPERE = "GPU-0b1c2d3e-4f50-6172-8394-a5b6c7d8e9f0"
 RUNNING = DriverState(
@@ -57,6 +60,7 @@ class Seen:
     smi: SmiState = field(default_factory=lambda: smi("rtx4090"))
     ollama: OllamaState = NO_OLLAMA
     machine: MachineState = UBUNTU
+    render_nodes: list[str] = field(default_factory=list)
 
 
 def judge(seen: Seen, **settings: Any) -> list[Finding]:
@@ -135,12 +139,26 @@ def test_the_architecture_must_be_the_cards() -> None:
     assert bad(seen, cuda_architecture=120) == []
 
 
+def test_a_card_that_no_setting_can_serve() -> None:
+    old = only(Seen(smi=with_card(name="K40", compute_capability=35)), "card")
+    assert old.line() == "card: K40 is sm_35, too old for llamarig; use a card with sm_50 or later"
+    new = only(Seen(smi=with_card(compute_capability=130)), "card")
+    assert (new.level, "cuda_architecture" in new.fix) == ("blocker", False)
+
+
+def test_vulkan_is_offered_only_where_something_may_be_found() -> None:
+    none = Seen(cards=[], driver=DriverState(), smi=SmiState())
+    assert "vulkan" not in only(none, "card").fix
+    other = replace(none, render_nodes=["/dev/dri/renderD128"])
+    assert 'for a GPU of another make set backend = "vulkan"' in only(other, "card").fix
+
+
 def test_several_cards_want_a_choice_and_the_chosen_one_is_judged() -> None:
     seen = Seen(smi=smi("two-cards-busy"))
     assert bad(seen)[0] == ("blocker", "gpu")
     assert ADA in only(seen, "gpu").fix
-    assert bad(seen, gpu=1, cuda_architecture=86) == [("warning", "ollama")]
-    assert bad(seen, gpu=AMPERE, cuda_architecture=86) == [("warning", "ollama")]
+    assert bad(seen, gpu=1, cuda_architecture=86) == []
+    assert bad(seen, gpu=AMPERE, cuda_architecture=86) == []
     wrong = only(seen, "cuda_architecture", gpu=AMPERE)
     assert wrong.found == "NVIDIA RTX A6000 is sm_86, cuda_architecture is 89"
 
@@ -183,10 +201,47 @@ def test_no_driver_is_a_blocker_unless_it_will_be_installed() -> None:
     assert only(on_disk, "driver").fix == "modprobe nvidia"
 
 
+def test_a_reboot_that_is_allowed_is_no_fault() -> None:
+    seen = Seen(driver=DriverState(), smi=SmiState())
+    assert bad(seen, driver="install", allow_reboot=True) == []
+    said = [each.line() for each in judge(seen, driver="install", allow_reboot=True)]
+    assert said[1].endswith('driver = "install" mends, with a reboot if it takes one')
+
+
+def test_a_driver_that_the_distribution_lacks_is_told_in_one_go() -> None:
+    bookworm = replace(UBUNTU, distribution="debian", version="12")
+    seen = Seen(driver=DriverState(), smi=SmiState(), machine=bookworm)
+    assert only(seen, "driver").fix == 'set driver = "install"'
+    fix = only(seen, "driver", cuda_architecture=120).fix
+    assert fix.startswith('set driver = "install", and set cuda_source = "nvidia"')
+    assert "/debian12/x86_64/cuda-keyring_1.1-1_all.deb | sha256sum` prints" in fix
+    # The rule of the toolkit says that there is none; none is promised here.
+    assert bad(seen, driver="install", cuda_architecture=120) == []
+    other = replace(seen, machine=replace(UBUNTU, version="24.10"))
+    assert only(other, "driver").fix == "install NVIDIA's driver by hand"
+
+
+def test_nothing_is_advised_where_nothing_is_supported() -> None:
+    fedora = replace(UBUNTU, distribution="fedora", version="42")
+    arm = replace(UBUNTU, architecture="aarch64")
+    for machine in (fedora, arm):
+        none = Seen(driver=DriverState(), smi=SmiState(), machine=machine)
+        assert bad(none) == []
+        hurt = Seen(driver=installed("driver-upgraded"), smi=smi("library-mismatch"))
+        assert bad(replace(hurt, machine=machine)) == []
+
+
 def test_nouveau_is_named_alone() -> None:
     seen = Seen(driver=installed("driver-nouveau"), smi=SmiState())
     assert bad(seen) == [("blocker", "driver")]
-    assert "blacklist nouveau" in only(seen, "driver").fix
+    assert only(seen, "driver").fix == 'set driver = "install"'
+    on_disk = Seen(driver=DriverState(on_disk="570.1", nouveau=True), smi=SmiState())
+    assert bad(on_disk) == [("blocker", "driver")]
+    fix = only(on_disk, "driver").fix
+    assert "blacklist nouveau" in fix
+    # A redirection would be the operator's shell's, without root's rights.
+    assert ">" not in fix
+    assert fix.count("sudo ") == fix.count("&&") + 1
     assert bad(seen, driver="install") == [("warning", "driver")]
 
 
@@ -197,6 +252,17 @@ def test_a_rejected_key_is_enrolled_and_an_unsigned_module_signed_first() -> Non
     unsigned = Seen(driver=DriverState(on_disk="570.1", secure_boot=True), smi=smi("no-driver"))
     assert bad(unsigned, driver="install") == [("blocker", "secure_boot")]
     assert "not signed" in only(unsigned, "secure_boot").found
+
+
+@pytest.mark.parametrize(
+    ("distribution", "key"),
+    [("ubuntu", "/var/lib/shim-signed/mok/MOK.der"), ("debian", "/var/lib/dkms/mok.pub")],
+)
+def test_the_key_lies_where_the_distribution_puts_it(distribution: str, key: str) -> None:
+    machine = replace(UBUNTU, distribution=distribution)
+    state = DriverState(on_disk="570.1", secure_boot=True)
+    fix = only(Seen(driver=state, smi=smi("no-driver"), machine=machine), "secure_boot").fix
+    assert f"mokutil --import {key}," in fix
 
 
 def test_secure_boot_is_a_warning_before_an_installation_only() -> None:
@@ -239,14 +305,46 @@ def test_a_failing_nvidia_smi_blocks(name: str, fix: str) -> None:
 
 def test_a_missing_nvidia_smi_and_a_lost_neighbour_are_warnings() -> None:
     seen = Seen(smi=SmiState())
-    assert only(seen, "nvidia-smi").fix == "apt install nvidia-utils-570"
+    assert only(seen, "nvidia-smi").fix.startswith("install the nvidia-utils package that matches")
     assert only(seen, "nvidia-smi").level == "warning"
     assert only(replace(seen, driver=replace(RUNNING, library="")), "nvidia-smi").level == "blocker"
     lost = replace(smi("rtx4090"), failure="gpu-lost", text="GPU is lost")
     assert bad(Seen(smi=lost)) == [("warning", "nvidia-smi")]
 
 
+@pytest.mark.parametrize(
+    ("distribution", "loaded", "flavours", "fix"),
+    [
+        ("ubuntu", "580.95.05", ("580-server",), "apt install nvidia-utils-580-server"),
+        ("ubuntu", "580.95.05", ("580",), "apt install nvidia-utils-580"),
+        # Leftovers of another branch, and two flavours of ours, tell nothing.
+        ("ubuntu", "580.95.05", ("535",), "install the nvidia-utils package that matches"),
+        ("ubuntu", "580.95.05", ("580", "580-server"), "install the nvidia-utils package"),
+        ("debian", "535.261.03", (), "apt install nvidia-smi"),
+        ("debian", "580.95.05", (), "install the package with nvidia-smi that matches"),
+    ],
+)
+def test_nvidia_smi_comes_in_the_drivers_own_flavour(
+    distribution: str, loaded: str, flavours: tuple[str, ...], fix: str
+) -> None:
+    version = "12" if distribution == "debian" else "24.04"
+    machine = replace(UBUNTU, distribution=distribution, version=version)
+    state = replace(RUNNING, loaded=loaded, on_disk="", library="", flavours=flavours)
+    finding = only(Seen(driver=state, smi=SmiState(), machine=machine), "nvidia-smi")
+    assert finding.fix.startswith(fix)
+
+
 # The card's health.
+
+
+def test_a_power_limit_must_be_one_that_the_card_takes() -> None:
+    seen = Seen(smi=with_card(power_min_w=150.5, power_max_w=600.0))
+    for watts in (150, 601):
+        finding = only(seen, "gpu_power_limit", gpu_power_limit=watts)
+        assert (finding.level, finding.fix) == ("blocker", "set gpu_power_limit from 151 to 600")
+    assert bad(seen, gpu_power_limit=600) == []
+    assert bad(seen, gpu_power_limit=151) == []
+    assert bad(Seen(), gpu_power_limit=1000) == []
 
 
 def test_persistence_mode() -> None:
@@ -286,11 +384,14 @@ def holding(*processes: SmiProcess, free: int) -> SmiState:
 
 
 def test_who_holds_the_memory_is_named_with_the_way_to_free_it() -> None:
-    job = SmiProcess(ADA, 31, "/usr/bin/python3", 9000)
+    job = SmiProcess(ADA, 31, "/usr/bin/python3", 9000, owner="ann")
     service = SmiProcess(ADA, 32, "/opt/comfy/python", 5000, "comfy.service")
     found = [each.line() for each in judge(Seen(smi=holding(job, service, free=9000)))]
-    assert "memory: 9000 of 24564 MiB free; systemctl stop comfy.service && kill 31" in found
-    assert "memory: /usr/bin/python3 (pid 31) holds 9000 MiB; kill 31" in found
+    assert (
+        "memory: 9000 of 24564 MiB free; systemctl stop comfy.service, ask ann or stop it (pid 31)"
+        in found
+    )
+    assert "memory: /usr/bin/python3 (pid 31) holds 9000 MiB; ask ann or stop it (pid 31)" in found
     assert (
         "memory: /opt/comfy/python (pid 32) holds 5000 MiB; systemctl stop comfy.service" in found
     )
@@ -323,8 +424,48 @@ def test_ollama_that_holds_the_card_is_told_once() -> None:
     assert (
         finding.found == "/usr/local/lib/ollama/llama-server (pid 2210) holds 17400 MiB of the card"
     )
-    assert finding.fix == "systemctl stop ollama"
+    assert finding.fix == "systemctl stop ollama.service"
     assert not any("2210" in each.found for each in judge(seen, gpu=0) if each.topic == "memory")
+
+
+def test_a_pid_that_nobody_can_see_is_not_to_be_killed() -> None:
+    lost = SmiProcess(ADA, 3999, "[Not Found]")
+    fix = only(Seen(smi=holding(lost, free=23000)), "memory").fix
+    assert fix == (
+        "find pid 3999 with nvidia-smi on the machine that runs it (another container or "
+        "namespace?)"
+    )
+    assert only(Seen(smi=smi("two-cards-busy")), "ollama", gpu=0).fix != fix
+    everything = judge(Seen(smi=smi("two-cards-busy")), gpu=0)
+    assert not any("kill" in each.fix for each in everything)
+
+
+@pytest.mark.parametrize(
+    ("values", "fix"),
+    [
+        ({"unit": "ollama.service"}, "systemctl stop ollama.service"),
+        ({"unit": "open-webui.service"}, "systemctl stop open-webui.service"),
+        ({"container": "docker 0123456789ab"}, "docker stop 0123456789ab"),
+        ({"container": "lxc box"}, "stop it in its container (lxc box, pid 50)"),
+        ({"owner": "ann"}, "ask ann or stop it (pid 50)"),
+        ({}, "ask its owner or stop it (pid 50)"),
+    ],
+)
+def test_ollama_is_stopped_by_what_started_it(values: dict[str, Any], fix: str) -> None:
+    process = SmiProcess(ADA, 50, "/usr/bin/ollama", 900, **values)
+    seen = Seen(smi=holding(process, free=23000), ollama=OllamaState((0, 31), True))
+    assert only(seen, "ollama").fix == fix
+
+
+def test_ollama_is_told_once_and_of_the_chosen_card_alone() -> None:
+    two = smi("two-cards-busy")
+    both = [SmiProcess(uuid, 50, "/usr/bin/ollama", 900) for uuid in (ADA, AMPERE)]
+    seen = Seen(smi=replace(two, processes=both))
+    assert only(seen, "ollama", gpu=1).found.endswith("holds 900 MiB of the card")
+    # None chosen: the card is named, and the process once.
+    assert only(seen, "ollama").found.endswith("of NVIDIA RTX A6000")
+    elsewhere = Seen(smi=replace(two, processes=both[:1]))
+    assert "ollama" not in {topic for _, topic in bad(elsewhere, gpu=1)}
 
 
 def test_ollamas_version_decides_about_mtp_heads() -> None:

@@ -222,3 +222,17 @@ def test_a_taken_port_is_named_once_and_our_own_is_fine() -> None:
     ours = Listening("llama-server", 78, "llama-server.service")
     (finding,) = [each for each in judge(Seen(listeners=[ours])) if each.topic == "port"]
     assert (finding.level, "our own llama-server.service" in finding.found) == ("ok", True)
+
+
+def test_an_unsupported_machine_is_told_nothing_of_its_tools() -> None:
+    fedora = replace(DEBIAN, distribution="fedora", version="42", glibc=())
+    old = CompilerState((3, 16, 3), {}, None)
+    assert bad(Seen(fedora, old, tools=ToolsState([SHIM]))) == [
+        "distribution: fedora found, Debian or Ubuntu needed"
+    ]
+    nameless = replace(DEBIAN, distribution="", version="", architecture="", init="")
+    assert bad(Seen(nameless)) == [
+        "distribution: no name of one found, Debian or Ubuntu needed",
+        "architecture: none found, x86_64 needed",
+        "init: something unknown runs as PID 1, systemd needed",
+    ]
