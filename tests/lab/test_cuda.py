@@ -12,8 +12,6 @@ from typing import Any
 
 import pytest
 
-from llamarig.rehearsal.lab import Lab
-
 pytestmark = [
     pytest.mark.lab,
     pytest.mark.cuda,
@@ -38,10 +36,6 @@ server.switch()
 """
 
 
-def releases(on_host: OnHost) -> list[str]:
-    return on_host("ls /opt/llamarig/releases").split()
-
-
 def test_a_host_without_a_card_gets_a_cuda_release(site: Any, on_host: OnHost) -> None:
     serving = on_host("systemctl show llama-server -p MainPID --value")
     ran = site.run("build", **CUDA)
@@ -51,9 +45,11 @@ def test_a_host_without_a_card_gets_a_cuda_release(site: Any, on_host: OnHost) -
     assert (build["cuda"]["version"], build["cuda"]["source"]) == ("13.0", "pypi")
     assert "-DCMAKE_CUDA_ARCHITECTURES=89-real" in build["flags"]
     assert {"source", "configure", "compile"} <= set(build["seconds"])
-    binary = f"/opt/llamarig/releases/{build['id']}/bin/llama-server"
-    assert "11434" in on_host(f"timeout 60 {binary} --version </dev/null 2>&1")
-    devices = on_host(f"timeout 60 {binary} --list-devices </dev/null 2>&1")
+    # The binary is linked with the driver's library, which this host has in name alone.
+    stubs = f"LD_LIBRARY_PATH={build['cuda']['home']}/lib/stubs"
+    run = f"{stubs} timeout 60 /opt/llamarig/releases/{build['id']}/bin/llama-server"
+    assert "(build 11434," in on_host(f"{run} --version </dev/null 2>&1")
+    devices = on_host(f"{run} --list-devices </dev/null 2>&1")
     assert "(none)" in devices
     assert on_host("systemctl show llama-server -p MainPID --value") == serving
 
@@ -72,18 +68,31 @@ def test_preflight_refuses_the_host(site: Any, on_host: OnHost) -> None:
     assert on_host("readlink /opt/llamarig/current") == live
 
 
-def test_the_silent_fallback_to_the_cpu_is_refused_and_what_served_serves_on(
-    site: Any, lab: Lab, on_host: OnHost
-) -> None:
+def refused(site: Any, on_host: OnHost) -> tuple[str, dict[str, Any]]:
+    """Deploy without preflight; the problem's first line and the record. What served, serves on."""
     live = on_host("readlink /opt/llamarig/current")
     (site.folder / "deploy.py").write_text(UNCHECKED)
     # Preflight also finds out how to become root; this operator's sudo asks nothing.
     ran = site.run("up", _sudo=True, **CUDA)
-    assert ran.code == 1
-    (line,) = [each for each in ran.host()["problems"] if "weights" in each]
-    assert "the weights are not on the card" in line
-    assert "ggml_cuda_init: failed to initialize CUDA" in line
-    assert ran.host()["smoke"]["residency"]["baseline"]["device"] == {}
+    assert ran.code == 1, ran.output
     assert on_host("readlink /opt/llamarig/current") == live
     assert on_host("systemctl is-active llama-server") == "active"
-    assert len(releases(on_host)) == 2
+    return ran.host()["problems"][0], ran.host()["smoke"]
+
+
+def test_without_a_driver_the_release_does_not_start_and_is_refused(
+    site: Any, on_host: OnHost
+) -> None:
+    line, _ = refused(site, on_host)
+    assert "error while loading shared libraries: libcuda.so.1" in line
+
+
+def test_the_silent_fallback_to_the_cpu_is_refused(site: Any, on_host: OnHost) -> None:
+    """The driver's library without a card: llama-server says ok, and computes on the CPU."""
+    stub = "/opt/llamarig/cuda/13.0/nvidia/cu13/lib/stubs/libcuda.so"
+    on_host(f"install -m 644 {stub} /usr/local/lib/libcuda.so.1 && ldconfig")
+    line, record = refused(site, on_host)
+    assert "the weights are not on the card" in line
+    assert "ggml_cuda_init: failed to initialize CUDA" in line
+    assert record["residency"]["baseline"]["device"] == {}
+    assert record["residency"]["baseline"]["host"]
