@@ -103,7 +103,8 @@ def deployed(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
 def lab(request: pytest.FixtureRequest) -> Iterator[Lab]:
     """A lab of the module's own, with hub and git origin; removed whatever happens. Its host is
     empty, or deployed to if the module says FROM_DEPLOYED."""
-    made = Lab(f"{request.module.__name__.removeprefix('test_')[:6]}{os.getpid() % 1000}")
+    name = request.module.__name__.removeprefix("test_").replace("_", "")
+    made = Lab(f"{name[:6]}{os.getpid() % 1000}")
     ready = getattr(request.module, "FROM_DEPLOYED", False)
     start = request.getfixturevalue("deployed") if ready else None
     try:
