@@ -49,8 +49,9 @@ def untouched(on_host: OnHost, second_sshd: None) -> Any:
         ({"contxt": 1}, "gpu01: contxt: unknown key, nearest known: context"),
         ({"port": "8080"}, "gpu01: port: found '8080'"),
         ({"port": 99999}, "gpu01: port: found 99999"),
-        ({"ssh_port": 2}, "[gpu01] Could not connect"),
-        ({"ssh_known_hosts_file": "/dev/null"}, "No host key for"),
+        ({"ssh_port": 2}, "first: llamarig trust"),  # a key is known for an address and a port
+        ({"ssh_port": 2, "ssh_strict_host_key_checking": "no"}, "[gpu01] Could not connect"),
+        ({"ssh_known_hosts_file": "/dev/null"}, "/dev/null: holds no host's key yet"),
         ({"hf_home": "/srv/hf"}, "hf_home: /srv/hf lies on the system disk"),
         ({"min_free_gib": 5000.0}, "GiB free at /data, 5000.0 GiB needed"),
         ({"port": 2022}, "port: 2022 is taken by sshd"),
