@@ -121,6 +121,7 @@ def test_a_silent_link_ends_in_one_line_and_the_job_goes_on(
     assert time.monotonic() - cut < BOUND_SECONDS
     ran = site.run("up", **fresh)
     assert "lock: held" not in ran.output
+    assert "waiting for the lock of a run that was cut off" in ran.output
     assert on_host("systemctl is-active llama-server") == "active"
 
 
