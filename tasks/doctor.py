@@ -5,11 +5,11 @@ from __future__ import annotations
 from dataclasses import asdict
 
 from pyinfra.api.exceptions import FactProcessError
-from pyinfra.context import host, state
+from pyinfra.context import host
 
-from llamarig import connection, report
+from llamarig import report
 from llamarig.settings import Settings
-from llamarig.tasks import display_callback, site, sudo
+from llamarig.tasks.arrival import arrive
 from llamarig.tasks.facts.workstation import (
     Lines,
     OperatorSections,
@@ -51,10 +51,7 @@ def findings(
 @step("Doctor")
 def run() -> None:
     """Record every finding, and what it rests on. Takes no lock, changes nothing."""
-    display_callback.register(state)
-    settings = site.settings()
-    connection.harden(host)
-    sudo.become_root(settings)
+    settings = arrive()
     if refused(host.name):
         return
     lines = examine(settings)

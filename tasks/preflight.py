@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from pyinfra.context import host, state
+from pyinfra.context import host
 
-from llamarig import connection
 from llamarig.display import say
 from llamarig.settings import Settings
-from llamarig.tasks import display_callback, doctor, site, sudo
+from llamarig.tasks import doctor
+from llamarig.tasks.arrival import arrive
 from llamarig.tasks.findings import rules
 from llamarig.tasks.findings.finding import Rule
 from llamarig.tasks.operations import host_lock, refusal
@@ -27,10 +27,7 @@ def check_for_build() -> None:
 
 
 def _check(chosen: tuple[Rule, ...]) -> None:
-    display_callback.register(state)
-    settings = site.settings()
-    connection.harden(host)
-    sudo.become_root(settings)
+    settings = arrive()
     if not refused(host.name):
         judge(settings, chosen)
     if refused(host.name):

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import time
 
-from pyinfra.context import host, state
+from pyinfra.context import host
 
-from llamarig import connection, report
-from llamarig.tasks import display_callback, site, sudo
+from llamarig import report
+from llamarig.tasks.arrival import arrive
 from llamarig.tasks.facts.generation import Generations
 from llamarig.tasks.facts.live_server import LiveServer
 from llamarig.tasks.step import refused, step
@@ -16,10 +16,7 @@ from llamarig.tasks.step import refused, step
 @step("Status")
 def run() -> None:
     """Record the live unit, its generation and its proof for the table."""
-    display_callback.register(state)
-    settings = site.settings()
-    connection.harden(host)
-    sudo.become_root(settings)
+    arrive()
     if refused(host.name):
         return
     known = host.get_fact(Generations)
