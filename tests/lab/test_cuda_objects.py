@@ -4,7 +4,6 @@ the same toolchain, source and flags as the whole build of `make test-cuda`, in 
 from __future__ import annotations
 
 import os
-import re
 import shlex
 from collections.abc import Callable
 from typing import Any
@@ -48,11 +47,18 @@ def compile_(on_host: OnHost, chosen: Choice, architecture: int) -> None:
     on_host(f"env -i {clean} /usr/bin/ninja -C {TREE}/{architecture} {objects}")
 
 
-def architectures(on_host: OnHost, tree: str) -> set[str]:
-    """The machine code in the compiled kernels."""
+def architectures(on_host: OnHost, tree: str) -> set[int]:
+    """The machine code in the compiled kernels, as a release's manifest is told of it."""
+    program = (
+        "import glob, sys; from llamarig.onhost.fatbinary import architectures; print(*{"
+        "each for path in glob.glob(sys.argv[1]) for each in architectures(path, '').machine_code})"
+    )
     objects = f"{TREE}/{tree}/ggml/src/ggml-cuda/CMakeFiles/ggml-cuda.dir/*.cu.o"
-    found = on_host(f"cat {objects} | strings -n 5 | grep -oE 'sm_[0-9]+' | sort -u")
-    return set(re.findall(r"sm_\d+", found))
+    found = on_host(
+        "PYTHONPATH=$(ls /opt/llamarig/lib/onhost-*.pyz) "
+        f"python3 -c {shlex.quote(program)} {shlex.quote(objects)}"
+    )
+    return {int(each) for each in found.split()}
 
 
 def test_kernels_are_compiled_for_the_architecture_that_is_set(
@@ -73,6 +79,6 @@ def test_kernels_are_compiled_for_the_architecture_that_is_set(
     assert git is not None
     on_host(f"git clone -q --depth 1 --branch {origin.TAG} {git['git']} {TREE}/source")
     compile_(on_host, chosen, 89)
-    assert architectures(on_host, "89") == {"sm_89"}
+    assert architectures(on_host, "89") == {89}
     compile_(on_host, chosen, 120)
-    assert architectures(on_host, "120") == {"sm_120"}
+    assert architectures(on_host, "120") == {120}
