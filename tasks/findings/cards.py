@@ -40,7 +40,7 @@ def present(seen: Workstation, settings: Settings) -> Iterator[Finding]:
         yield blocker(
             "card",
             "no NVIDIA card on the PCI bus",
-            f'seat the card and its power cables; {other}without any set backend = "cpu"',
+            f'seat the card and its power cables; {other}without one, set backend = "cpu"',
         )
 
 
