@@ -18,6 +18,7 @@ from llamarig.tasks.findings import (
     ports,
     shims,
     smi,
+    untried,
     unused,
 )
 from llamarig.tasks.findings.finding import Finding, Rule
@@ -36,6 +37,7 @@ RULES: tuple[Rule, ...] = (
     *ports.RULES,
     *ollama.RULES,
     *unused.RULES,
+    *untried.RULES,
 )
 
 # What a build rests on: a host whose card or driver is not there yet may be built for.

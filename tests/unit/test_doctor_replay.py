@@ -71,6 +71,7 @@ def test_the_same_host_is_judged_for_a_card_that_it_does_not_have(tmp_path: Path
     done = doctor("--replay", str(changed), "--json", str(report))
     assert done.returncode == 1
     assert "card: no NVIDIA card on the PCI bus" in done.stdout
+    assert "never run by us: a proof on a real card, NVIDIA's repository\n" in done.stdout
     found = json.loads(report.read_text())["hosts"]["gpu01"]["findings"]
     assert "blocker" in {each["level"] for each in found}
 
