@@ -20,6 +20,7 @@ from llamarig.display import say
 PR_SET_PDEATHSIG = 1
 # Seconds between asking the child to end and ending it.
 GRACE_SECONDS = 3
+WAKE_SECONDS = 0.5
 EARLY = "pyinfra ended early, the lines above say why"
 NO_PREFLIGHT = "deploy.py has no preflight.check(), which every run begins with"
 
@@ -50,6 +51,16 @@ def _stay_mortal() -> None:
     ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGTERM)
 
 
+def _output(child: subprocess.Popen[bytes]) -> bytes:
+    """All that the child prints. Waking up now and then: a Ctrl-C that does not interrupt a read
+    that blocks (seen, and not explained) is noticed all the same."""
+    while True:
+        try:
+            return child.communicate(timeout=WAKE_SECONDS)[0]
+        except subprocess.TimeoutExpired:
+            continue
+
+
 def _end(child: subprocess.Popen[bytes]) -> None:
     """On SIGINT pyinfra waits for the running operation, a build perhaps. Ending it is safe: what
     the host holds for us (lock, password) goes with the connection."""
@@ -78,7 +89,7 @@ def run(inventory: Path, what: str, *, dry: bool = False, limit: tuple[str, ...]
         )
         interrupted = False
         try:
-            output, _ = child.communicate()
+            output = _output(child)
         except KeyboardInterrupt:
             interrupted, output = True, b""
             _end(child)
