@@ -23,7 +23,7 @@ class Shape:
 
     layers: int = 96
     embd: int = 256
-    ff: int = 256
+    ff: int = 1024
     interval: int = 4
     head_dim: int = 64
     state: int = 32
@@ -31,7 +31,7 @@ class Shape:
     seed: int = 1
     heads: str = "good"
     acceptance: float = 1.0
-    qtype: str = "Q8_0"
+    qtype: str = "Q4_0"
 
     def __post_init__(self) -> None:
         if self.heads not in HEADS:

@@ -75,7 +75,7 @@ def test_a_lower_acceptance_leaves_the_trunk_as_it_was(tmp_path: Path) -> None:
 
 def test_other_bytes_than_ours_are_one_clear_line() -> None:
     model.check("good", model.SHA256["good"])
-    with pytest.raises(UserError, match=r"^synthetic-mtp-Q8_0\.gguf was made with") as said:
+    with pytest.raises(UserError, match=r"^synthetic-mtp-Q4_0\.gguf was made with") as said:
         model.check("good", "0" * 64)
     assert "\n" not in str(said.value)
 
