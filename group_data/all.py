@@ -104,6 +104,11 @@
 #   the model repository that ends in .gguf, one whole file.
 # model_file = "Qwopus3.6-27B-v2-MTP-Q4_K_M.gguf"
 
+#   Instead of model_file: a quantization in the repository's file names ("Q4_K_M"), or auto,
+#   the largest that fits the host's card with its context, KV cache, draft heads and 1 GiB to
+#   spare. Takes "auto" or a quantization as file names have it, such as "Q4_K_M" or None.
+# model_quant = None
+
 #   The repository's commit, branch or tag; None: main, resolved once, then held by
 #   llamarig.lock. Takes a commit of 40 hexadecimal digits, a branch or a tag or None.
 # model_revision = None
@@ -112,6 +117,20 @@
 #   64 lower-case hexadecimal digits or None.
 # model_sha256 = None
 
+#   A GGUF that is on the host already; it is used where it lies, never changed, and nothing is
+#   downloaded. Takes an absolute path on the host without .., // or spaces, that lasts (not in
+#   /tmp or /run) or None.
+# model_path = None
+
+#   Where the host gets the file: from the hub itself, or copied from this machine over SSH, for
+#   hosts without a way out. Takes "hub" or "controller".
+# model_from = "hub"
+
+#   The file on this machine to copy, for model_from controller; None: this machine's own hub
+#   cache, which `hf download` fills. Takes the path of a file on this machine that begins with
+#   / or ~/ or None.
+# model_local_file = None
+
 #   The hub's cache on the host (HF_HOME), on a disk other than the system's. Takes an absolute
 #   path on the host without .., // or spaces, that lasts (not in /tmp or /run).
 # hf_home = "/data/huggingface"
@@ -119,6 +138,18 @@
 #   A mirror that speaks the hub's protocol; None: the hub itself. Takes an http or https
 #   address without credentials or None.
 # hf_endpoint = None
+
+#   File on this machine that holds a token of the hub, for gated or private repositories; None:
+#   HF_TOKEN of this machine's environment, if set. A host has it only while it downloads, in
+#   memory. Takes the path of a file on this machine that begins with / or ~/ or None.
+# hf_token_file = None
+
+#   True downloads with the hub's own client and its Xet protocol, which starts from nothing
+#   after every interruption; False with curl, which goes on. Takes True or False.
+# hf_xet = False
+
+#   MiB a second that a download may take. Takes a number above 0 and at most 100000 or None.
+# download_limit_mib = None
 
 #   True lets the model lie on the disk that the system runs from. Takes True or False.
 # allow_system_disk = False

@@ -10,10 +10,46 @@ from __future__ import annotations
 import logging
 import sys
 import time
-from dataclasses import dataclass
+from collections import deque
+from dataclasses import dataclass, field
 
 QUIET_SECONDS = 30.0
-GIB = 2**30
+# Long enough that a stall of a few seconds doesn't make the time left jump.
+RATE_SECONDS = 20.0
+# Over less than this a rate is noise.
+RATE_KNOWN_SECONDS = 3.0
+GIB, MIB = 2**30, 2**20
+
+
+class Rate:
+    """How fast a count of bytes grows, over about the last RATE_SECONDS."""
+
+    def __init__(self) -> None:
+        self._seen: deque[tuple[float, int]] = deque()
+
+    def add(self, when: float, done: int) -> None:
+        """Take in a count; when: monotonic seconds. A smaller one began anew."""
+        if self._seen and done < self._seen[-1][1]:
+            self._seen.clear()
+        self._seen.append((when, done))
+        while len(self._seen) > 2 and when - self._seen[1][0] >= RATE_SECONDS:
+            self._seen.popleft()
+
+    def per_second(self) -> float | None:
+        """Bytes a second; None while unknown."""
+        if not self._seen:
+            return None
+        (begun, first), (ended, last) = self._seen[0], self._seen[-1]
+        return (last - first) / (ended - begun) if ended - begun >= RATE_KNOWN_SECONDS else None
+
+    def text(self, total: int) -> str:
+        """` 93.1 MiB/s, 2 min 50 s left`, nothing while unknown."""
+        speed = self.per_second()
+        if speed is None:
+            return ""
+        missing = total - self._seen[-1][1]
+        left = f", {duration(missing / speed)} left" if speed > 0 and missing > 0 else ""
+        return f" {speed / MIB:.1f} MiB/s{left}"
 
 
 @dataclass
@@ -23,8 +59,15 @@ class _Shown:
     when: float = 0.0
 
 
+@dataclass
+class _Speed:
+    stage: str = ""
+    rate: Rate = field(default_factory=Rate)
+
+
 _live: dict[str, str] = {}
 _shown: dict[str, _Shown] = {}
+_speeds: dict[str, _Speed] = {}
 
 
 def on_terminal() -> bool:
@@ -65,11 +108,33 @@ def amount(done: int, total: int, unit: str) -> str:
     return f"{done}/{total} {unit}"
 
 
+def duration(seconds: float) -> str:
+    """`45 s`, `2 min 50 s` or `1 h 05 min`."""
+    whole = round(seconds)
+    if whole < 60:
+        return f"{whole} s"
+    if whole < 3600:
+        return f"{whole // 60} min {whole % 60:02d} s"
+    return f"{whole // 3600} h {whole % 3600 // 60:02d} min"
+
+
+def _speed(host: str, stage: str, done: int, total: int, now: float) -> str:
+    """What to say of a host's speed in this stage; a new stage begins unknown."""
+    seen = _speeds.get(host)
+    if seen is None or seen.stage != stage:
+        seen = _speeds[host] = _Speed(stage)
+    seen.rate.add(now, done)
+    return seen.rate.text(total)
+
+
 def progress(
     host: str, title: str, stage: str, done: int | None, total: int | None, unit: str
 ) -> None:
     """Show how far a job is; `done` of `total` in `unit`, None while unknown."""
+    now = time.monotonic()
     far = f" {amount(done, total, unit)} ({100 * done // total} %)" if total and done else ""
+    if total and done and unit == "bytes":
+        far += _speed(host, f"{title} {stage}", done, total, now)
     text = f"{title}: {stage}{far}"
     if on_terminal():
         _live[host] = text
@@ -77,7 +142,6 @@ def progress(
         return
     seen = _shown.setdefault(f"{host} {title}", _Shown())
     tenth = 10 * done // total if total and done else 0
-    now = time.monotonic()
     if (stage, tenth) != (seen.stage, seen.tenth) or now - seen.when > QUIET_SECONDS:
         _shown[f"{host} {title}"] = _Shown(stage, tenth, now)
         say(host, text)
@@ -85,6 +149,7 @@ def progress(
 
 def over(host: str) -> None:
     """The host has nothing in progress any more."""
+    _speeds.pop(host, None)
     if host in _live:
         _clear()
         del _live[host]

@@ -4,7 +4,9 @@
       https://github.com/ggml-org/llama.cpp b11434: {commit: <40 hex>}
     models:
       Jackrong/Qwopus3.6-27B-v2-MTP-GGUF Qwopus3.6-27B-v2-MTP-Q4_K_M.gguf:
-        {revision: <40 hex>, sha256: <64 hex>, size: <bytes>}
+        {revision: <40 hex>, sha256: <64 hex>, size: <bytes>, mtp_layers: <number>}
+    choices:
+      Jackrong/Qwopus3.6-27B-v2-MTP-GGUF auto 24564 MiB 8192 q8_0 q8_0 1 3: {file: <name>}
 
 A hash in it was seen by one of the site's hosts and trusted on first use, or given by the user.
 """
@@ -27,8 +29,10 @@ FORMS = {
     "revision": r"[0-9a-f]{40}",
     "sha256": r"[0-9a-f]{64}",
     "size": r"[0-9]+",
+    "mtp_layers": r"[0-9]+",
+    "file": r"[^\s]+\.gguf",
 }
-SECTIONS = ("llama_cpp", "models")
+SECTIONS = ("llama_cpp", "models", "choices")
 
 
 def _kind(value: object) -> str:
@@ -73,7 +77,7 @@ class Lockfile:
         lines = []
         for section, entries in content.items():
             if section not in SECTIONS:
-                lines.append(f"{section}: unknown, llamarig writes {' and '.join(SECTIONS)}")
+                lines.append(f"{section}: unknown, llamarig writes {', '.join(SECTIONS)}")
             elif not isinstance(entries, dict):
                 lines.append(f"{section}: found {_kind(entries)}, expected a mapping")
             else:
@@ -92,12 +96,32 @@ class Lockfile:
 
         An entry that is there wins: another host of the run, or an earlier run, resolved it.
         """
+        if self.get(section, key):
+            return False
+        return self.replace(section, key, values)
+
+    def replace(self, section: str, key: str, values: dict[str, Any]) -> bool:
+        """Write an entry, whatever was there; True if the file changed."""
         content = self._read()
         entries = content.setdefault(section, {})
-        if key in entries:
+        if entries.get(key) == values:
             return False
         entries[key] = values
+        self._write(content)
+        return True
+
+    def forget(self, section: str, key: str) -> None:
+        """Remove an entry, if it is there."""
+        content = self._read()
+        if content.get(section, {}).pop(key, None) is not None:
+            self._write(content)
+
+    def _write(self, content: dict[str, Any]) -> None:
         temporary = self.path.with_name(f"{self.path.name}.{os.getpid()}.tmp")
         temporary.write_text(HEADER + yaml.safe_dump(content, sort_keys=True))
         temporary.replace(self.path)
-        return True
+
+    def keys(self, section: str) -> list[str]:
+        """The keys of a section, sorted."""
+        entries = self._read().get(section)
+        return sorted(entries) if isinstance(entries, dict) else []

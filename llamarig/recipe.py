@@ -40,6 +40,15 @@ def arguments(settings: Settings, server: Server, *, mtp: bool = True) -> list[s
     return [*argv, "--host", server.host, "--port", str(server.port)]
 
 
+def fit(settings: Settings, program: str, model: str) -> list[str]:
+    """The argv of llama-fit-params: of the recipe, the flags by which memory is taken."""
+    return [
+        *(program, "-m", model, "-ngl", str(settings.gpu_layers), "-c", str(settings.context)),
+        *("-fa", settings.flash_attention, "-np", str(settings.parallel)),
+        *("--cache-type-k", settings.cache_type_k, "--cache-type-v", settings.cache_type_v),
+    ]
+
+
 def watched(settings: Settings) -> list[str]:
     """Flags that only a candidate gets: with a card it must say where its weights lie.
 

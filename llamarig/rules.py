@@ -124,6 +124,36 @@ def broken(settings: Settings) -> Iterator[Broken]:
             ("proof_tokens", "context"),
         )
     yield from _broken_source(settings)
+    yield from _broken_model(settings)
+
+
+def _broken_model(settings: Settings) -> Iterator[Broken]:
+    """The rules of where the model comes from: two answers to one question are refused."""
+    given = settings.model_fields_set
+    if settings.model_path and settings.model_from == "controller":
+        yield Broken(
+            "model_from",
+            settings.model_from,
+            '"hub" (then unused) while model_path names a file that is on the host',
+            ("model_from", "model_path"),
+        )
+    if settings.model_local_file and settings.model_from != "controller":
+        yield Broken(
+            "model_local_file",
+            settings.model_local_file,
+            'None, or model_from = "controller"',
+            ("model_local_file", "model_from"),
+        )
+    if settings.model_quant is None:
+        return
+    for key in ("model_file", "model_path", "model_local_file", "model_sha256"):
+        if key in given and getattr(settings, key) is not None:
+            yield Broken(
+                "model_quant",
+                settings.model_quant,
+                f"None while {key} says which file",
+                ("model_quant", key),
+            )
 
 
 def _broken_source(settings: Settings) -> Iterator[Broken]:

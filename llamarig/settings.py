@@ -22,6 +22,7 @@ from llamarig.values import (
     HubUrl,
     IpAddress,
     ModelFile,
+    Quantization,
     Ref,
     Repository,
     Revision,
@@ -161,6 +162,12 @@ class Settings(BaseModel):
         default="Qwopus3.6-27B-v2-MTP-Q4_K_M.gguf",
         description="The GGUF in it, 16.8 GB for the walkthrough's; it must carry MTP heads.",
     )
+    model_quant: Quantization | None = Field(
+        default=None,
+        description="Instead of model_file: a quantization in the repository's file names "
+        '("Q4_K_M"), or auto, the largest that fits the host\'s card with its context, KV cache, '
+        "draft heads and 1 GiB to spare.",
+    )
     model_revision: Revision | None = Field(
         default=None,
         description="The repository's commit, branch or tag; None: main, resolved once, then "
@@ -171,12 +178,41 @@ class Settings(BaseModel):
         description="SHA-256 of the file; None: what the hub says at first use, then held by "
         "llamarig.lock.",
     )
+    model_path: HostPath | None = Field(
+        default=None,
+        description="A GGUF that is on the host already; it is used where it lies, never changed, "
+        "and nothing is downloaded.",
+    )
+    model_from: Literal["hub", "controller"] = Field(
+        default="hub",
+        description="Where the host gets the file: from the hub itself, or copied from this "
+        "machine over SSH, for hosts without a way out.",
+    )
+    model_local_file: ControllerPath | None = Field(
+        default=None,
+        description="The file on this machine to copy, for model_from controller; None: this "
+        "machine's own hub cache, which `hf download` fills.",
+    )
     hf_home: HostPath = Field(
         default="/data/huggingface",
         description="The hub's cache on the host (HF_HOME), on a disk other than the system's.",
     )
     hf_endpoint: HubUrl | None = Field(
         default=None, description="A mirror that speaks the hub's protocol; None: the hub itself."
+    )
+    hf_token_file: ControllerPath | None = Field(
+        default=None,
+        description="File on this machine that holds a token of the hub, for gated or private "
+        "repositories; None: HF_TOKEN of this machine's environment, if set. A host has it only "
+        "while it downloads, in memory.",
+    )
+    hf_xet: bool = Field(
+        default=False,
+        description="True downloads with the hub's own client and its Xet protocol, which starts "
+        "from nothing after every interruption; False with curl, which goes on.",
+    )
+    download_limit_mib: float | None = Field(
+        default=None, gt=0, le=100000, description="MiB a second that a download may take."
     )
     allow_system_disk: bool = Field(
         default=False, description="True lets the model lie on the disk that the system runs from."

@@ -131,6 +131,11 @@ ModelFile = Annotated[
     AfterValidator(_model_file),
     Allowed("a path inside the model repository that ends in .gguf, one whole file"),
 ]
+Quantization = Annotated[
+    str,
+    AfterValidator(_matching(r"auto|[A-Z0-9][A-Z0-9_-]{1,24}")),
+    Allowed('"auto" or a quantization as file names have it, such as "Q4_K_M"'),
+]
 Repository = Annotated[
     str,
     AfterValidator(_matching(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,95}/[A-Za-z0-9][A-Za-z0-9_.-]{0,95}")),

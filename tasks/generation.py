@@ -117,7 +117,11 @@ def render(
     manifest = {
         "digest": digest,
         "release": release,
-        "model": {"file": settings.model_file, "path": model_path, "sha256": model_sha256},
+        "model": {
+            "file": settings.model_path or settings.model_file,
+            "path": model_path,
+            "sha256": model_sha256,
+        },
         "address": {"bind": settings.bind, "port": settings.port},
         "proof_key": digest_of(inputs),
     }

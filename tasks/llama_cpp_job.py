@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from llamarig.tasks.cuda.choice import Choice
     from llamarig.tasks.facts.machine import MachineState
 
-TARGETS = ["llama-server", "llama-bench", "llama-cli"]
+TARGETS = ["llama-server", "llama-bench", "llama-cli", "llama-fit-params"]
 SOURCE_SECONDS = 1800
 CONFIGURE_SECONDS = 600
 INSTALL_SECONDS = 300

@@ -6,8 +6,9 @@ from pyinfra.context import host
 
 from llamarig.display import say
 from llamarig.settings import Settings
-from llamarig.tasks import doctor
+from llamarig.tasks import doctor, model_choice, model_look, site
 from llamarig.tasks.arrival import arrive
+from llamarig.tasks.facts.workstation import Lines, read
 from llamarig.tasks.findings import rules
 from llamarig.tasks.findings.finding import Rule
 from llamarig.tasks.operations import host_lock, refusal
@@ -16,30 +17,45 @@ from llamarig.tasks.step import refuse, refused, step
 
 @step("Preflight")
 def check() -> None:
-    """Settings, connection, privileges, doctor's rules; then the host's lock."""
-    _check(rules.RULES)
+    """Settings, connection, privileges, doctor's rules, the model's header; then the lock."""
+    _check(rules.RULES, model=True)
 
 
 @step("Preflight")
 def check_for_build() -> None:
-    """The same, but only for building: the card and its driver may come later."""
-    _check(rules.BUILDING)
+    """The same, but only for building: the card, its driver and the model may come later."""
+    _check(rules.BUILDING, model=False)
 
 
-def _check(chosen: tuple[Rule, ...]) -> None:
+@step("Preflight")
+def check_for_model() -> None:
+    """The same, but only for the download: compilers, card and driver may come later."""
+    _check(rules.MODEL, model=True)
+
+
+def _check(chosen: tuple[Rule, ...], *, model: bool) -> None:
     settings = arrive()
     if not refused(host.name):
-        judge(settings, chosen)
+        lines = doctor.examine(settings)
+        judge(lines, settings, chosen)
+        if model and not refused(host.name):
+            look(lines, settings)
     if refused(host.name):
         refusal.refuse_host(name="Leave the host alone", lines=refused(host.name))
         return
     host_lock.take(name="Take the host's lock", lease=settings.lock_lease_seconds)
 
 
-def judge(settings: Settings, chosen: tuple[Rule, ...]) -> None:
+def judge(lines: Lines, settings: Settings, chosen: tuple[Rule, ...]) -> None:
     """Refuse the host for doctor's blockers; say its warnings."""
-    found = doctor.findings(doctor.examine(settings), settings, chosen)
+    found = doctor.findings(lines, settings, chosen)
     for each in found:
         if each.level == "warning":
             say(host.name, f"warning: {each.line()}")
     refuse(host.name, [each.line() for each in found if each.level == "blocker"])
+
+
+def look(lines: Lines, settings: Settings) -> None:
+    """Choose the model where that was left to us, and refuse one that can't be sped up."""
+    problem = model_choice.choose(read(lines), settings) or model_look.problem(site.settings())
+    refuse(host.name, [problem] if problem else [])

@@ -6,6 +6,7 @@ import json
 from importlib.resources import files as package_files
 from typing import Any
 
+from llamarig import recipe
 from llamarig.paths import GENERATIONS, JOBS, LIVE_UNIT, ROOT
 from llamarig.settings import Settings
 from llamarig.tasks import llama_cpp
@@ -40,6 +41,10 @@ def _config(settings: Settings, candidate: Generation, *, force: bool) -> dict[s
         "api_key_file": None,
         "backend": settings.backend,
         "gpu_layers": settings.gpu_layers,
+        "fit": recipe.fit(
+            settings, f"{folder}/release/bin/llama-fit-params", f"{folder}/model.gguf"
+        ),
+        "fit_environment": recipe.environment(settings),
         "min_speedup": settings.min_speedup,
         "rounds": settings.proof_rounds,
         "max_rounds": settings.proof_max_rounds,

@@ -16,7 +16,7 @@ from pyinfra.operations import server as stock
 from llamarig import connection, report
 from llamarig.paths import CURRENT, LIVE_UNIT, UNIT_LINK, WANTS_LINK
 from llamarig.settings import Settings
-from llamarig.tasks import generation, llama_cpp, model, proof, recipe_flags, site
+from llamarig.tasks import generation, llama_cpp, model_source, proof, recipe_flags, site
 from llamarig.tasks.facts.generation import Generation, Generations, GenerationState
 from llamarig.tasks.facts.live_server import LiveServer
 from llamarig.tasks.facts.nvidia_smi import NvidiaSmi, chosen
@@ -69,7 +69,7 @@ def smoke() -> None:
 def _rendered(settings: Settings, known: GenerationState) -> generation.Rendered | None:
     """The generation that the settings ask for, numbered as the host has it, or as the next."""
     release = llama_cpp.release_id(settings)
-    found = model.record(settings)
+    found = model_source.record(settings)
     if release is None or found is None:
         return None
     first = generation.render(settings, 0, release, found.path, found.sha256)

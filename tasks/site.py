@@ -32,6 +32,11 @@ def settings() -> Settings:
     return _settings[host.name]
 
 
+def choose(changed: Settings) -> None:
+    """From here on the current host's settings are these: what `auto` came to on it."""
+    _settings[host.name] = changed
+
+
 def lockfile() -> Lockfile:
     """What earlier runs resolved; it lies in the folder that pyinfra was started in."""
     return Lockfile(Path(state.cwd or ".") / "llamarig.lock")

@@ -2,7 +2,10 @@
 # record what it is, then give it its name. CUDA-HOME is empty where CUDA is not used.
 rm -rf "$2.partial"
 mkdir -p "$2.partial/bin"
-cp -P "$1"/bin/llama-server "$1"/bin/llama-bench "$1"/bin/llama-cli "$1"/bin/lib*.so* "$2.partial/bin/"
+for program in llama-server llama-bench llama-cli llama-fit-params; do
+    cp "$1/bin/$program" "$2.partial/bin/"
+done
+cp -P "$1"/bin/lib*.so* "$2.partial/bin/"
 if [ -n "$4" ] && ! ldconfig -p | grep -q 'libcuda\.so\.1 '; then
     # No driver, as where the card is still to come: with the toolkit's stub the program can at
     # least start and say who it is.

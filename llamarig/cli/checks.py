@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Iterable
 from fnmatch import fnmatch
 from pathlib import Path
 
@@ -10,6 +11,7 @@ from llamarig import settings
 from llamarig.cli import connections, hostkeys
 from llamarig.cli.inventory import HostData, load, site_of, syntax_fault
 from llamarig.errors import UserError
+from llamarig.hub.token import token
 from llamarig.lockfile import Lockfile
 
 DEPLOY = "deploy.py"
@@ -32,6 +34,7 @@ def check(inventory: Path, limit: tuple[str, ...] = ()) -> tuple[Path, dict[str,
     lines += connections.faults(chosen, site)
     files = [sound[name].sudo_password_file for name in chosen if name in sound]
     lines += connections.sudo_passwords(Path(file) for file in files if file)[1]
+    lines += _token_faults(sound[name] for name in chosen if name in sound)
     lines += _limit_faults(limit, hosts)
     lines += _deploy_faults(site)
     lines += _lock_faults(site)
@@ -44,6 +47,17 @@ def check(inventory: Path, limit: tuple[str, ...] = ()) -> tuple[Path, dict[str,
 def named(host: HostData, patterns: tuple[str, ...]) -> bool:
     """Whether a --limit names the host: by its name, a pattern, or a group of its."""
     return any(fnmatch(host.name, each) or each in host.groups for each in patterns)
+
+
+def _token_faults(chosen: Iterable[settings.Settings]) -> list[str]:
+    """Tokens of the hub that can't be read, each said once."""
+    lines: list[str] = []
+    for each in chosen:
+        try:
+            token(each)
+        except ValueError as error:
+            lines.append(str(error))
+    return list(dict.fromkeys(lines))
 
 
 def _limit_faults(limit: tuple[str, ...], hosts: dict[str, HostData]) -> list[str]:

@@ -10,6 +10,7 @@ from llamarig.cli.deploy import plan, smoke, up
 from llamarig.cli.doctor import doctor
 from llamarig.cli.init import init
 from llamarig.cli.lab import lab
+from llamarig.cli.models import models
 from llamarig.cli.rehearse import rehearse
 from llamarig.cli.status import status
 from llamarig.cli.trust import trust
@@ -27,5 +28,5 @@ def cli() -> None:
     """
 
 
-for command in (init, trust, doctor, plan, build, up, smoke, status, rehearse, lab):
+for command in (init, trust, doctor, plan, models, build, up, smoke, status, rehearse, lab):
     cli.add_command(command)

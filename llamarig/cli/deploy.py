@@ -14,6 +14,7 @@ import click
 from llamarig import report
 from llamarig.cli import checks, runner, table
 from llamarig.cli.inventory import inventory_argument
+from llamarig.cli.token import token_option
 from llamarig.errors import UserError
 
 INTERRUPTED = 130
@@ -49,6 +50,7 @@ def options(command: Callable[..., Any]) -> Callable[..., Any]:
 
 
 @click.command()
+@token_option
 @options
 def plan(inventory: Path, json_path: Path | None, limit: tuple[str, ...]) -> None:
     """Show what `up` would do. Changes nothing."""
@@ -67,6 +69,7 @@ def plan(inventory: Path, json_path: Path | None, limit: tuple[str, ...]) -> Non
 
 
 @click.command()
+@token_option
 @options
 def up(inventory: Path, json_path: Path | None, limit: tuple[str, ...]) -> None:
     """Deploy: build, download, prove on the host, and only then go live."""

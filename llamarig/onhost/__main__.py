@@ -1,4 +1,4 @@
-"""The programs that run on hosts: `python3 onhost-X.pyz job|fetch|prove|header|release …`."""
+"""The programs that run on hosts: `python3 onhost-X.pyz job|fetch|verify|prove|header|release …`."""
 
 from __future__ import annotations
 
@@ -8,8 +8,8 @@ import sys
 from llamarig.onhost.errors import Stop
 
 USAGE = (
-    "usage: job FOLDER | fetch CONFIG | prove [--finish] CONFIG | header GGUF | "
-    "release CONFIG TREE FOLDER"
+    "usage: job FOLDER | fetch CONFIG | verify RECORD RESULT | prove [--finish] CONFIG | "
+    "header GGUF | release CONFIG TREE FOLDER"
 )
 
 
@@ -32,6 +32,10 @@ def _run(words: list[str]) -> int:
         from llamarig.onhost import fetch
 
         return fetch.main(words[1])
+    if len(words) == 3 and words[0] == "verify":
+        from llamarig.onhost import verify
+
+        return verify.main(*words[1:])
     if len(words) == 2 and words[0] == "prove":
         from llamarig.onhost import prove
 

@@ -1,100 +1,67 @@
-"""The download: resolved once, fetched by the hub's own client, judged by sha256.
+"""The model file on the host: resolved once, fetched, every byte judged by sha256, then placed.
 
-The client checks only a file's size, so every byte is hashed here before the file counts. Runs
-under the virtual environment that holds huggingface_hub; everything else is standard library.
+`fetch.json` has repo, file, the pins revision, sha256 and size (each may be null), hf_home,
+endpoint, token_file, result (where the record goes), min_free_bytes, rate_limit (bytes a second or
+null), xet (let the hub's client fetch) and source:
+
+hub         the hub or a mirror at endpoint (the default)
+incoming    somebody put all bytes into the partial file; they are verified and placed
+path        a file that is on this host, at `path`, used where it lies
 """
 
 from __future__ import annotations
 
-import hashlib
 import os
 import shutil
-import threading
-import time
-from dataclasses import dataclass
 from typing import Any
 
-from llamarig.onhost import gguf_header
+from llamarig.onhost import curl, digest, hub_cache, hub_client, local_file, record
 from llamarig.onhost.errors import Stop
-from llamarig.onhost.files import read_json, write_json
-
-GIB = 2**30
-CHUNK = 4 * 2**20
-PROGRESS_SECONDS = 1.0
-
-
-@dataclass(frozen=True)
-class Resolved:
-    """What the hub says of the file: 40 hex of the commit, bytes, 64 hex of its sha256."""
-
-    revision: str
-    size: int
-    sha256: str
+from llamarig.onhost.files import read_json
+from llamarig.onhost.hub_cache import Place, size_of
+from llamarig.onhost.hub_client import Resolved
+from llamarig.onhost.transfer import GIB, Transfer
 
 
-def _prepare_environment(config: dict[str, Any]) -> None:
-    """Must happen before huggingface_hub is imported: it reads these once."""
-    os.environ["HF_HOME"] = config["hf_home"]
-    os.environ["HF_HUB_DISABLE_TELEMETRY"] = "1"
-    os.environ["HF_HUB_DISABLE_UPDATE_CHECK"] = "1"
-    os.environ["HF_HUB_DISABLE_PROGRESS_BARS"] = "1"
-    if config.get("endpoint"):
-        os.environ["HF_ENDPOINT"] = config["endpoint"]
-        # A mirror's token reply names the content store's address, and Xet would go around it.
-        os.environ["HF_HUB_DISABLE_XET"] = "1"
+def _pins(config: dict[str, Any]) -> Resolved | None:
+    """The pins, if they say all that the hub could."""
+    revision, sha256, size = (config.get(key) for key in ("revision", "sha256", "size"))
+    if revision and sha256 and size and hub_cache.COMMIT.fullmatch(revision):
+        return Resolved(revision, size, sha256)
+    return None
 
 
-def _token(config: dict[str, Any]) -> str | None:
-    if not config.get("token_file"):
-        return None
-    with open(config["token_file"], encoding="utf-8") as file:
-        return file.read().strip()
-
-
-def _explain(config: dict[str, Any], error: Exception) -> Stop:
-    """The hub client's exceptions as one line each."""
-    from huggingface_hub import errors
-
-    where = config.get("endpoint") or "https://huggingface.co"
-    repo, file = config["repo"], config["file"]
-    page = f"{where}/{repo}"
-    if isinstance(error, errors.GatedRepoError):
-        return Stop(f"model_repo: {repo} is gated; accept its terms at {page} and give a token")
-    if isinstance(error, errors.RevisionNotFoundError):
-        return Stop(f"model_revision: {repo} has no revision {config.get('revision')}; see {page}")
-    if isinstance(error, errors.RepositoryNotFoundError):
-        return Stop(f"model_repo: {repo} not found at {where} (or private: give a token)")
-    if isinstance(error, errors.EntryNotFoundError):
-        return Stop(f"model_file: {repo} has no file {file}; see {page}/tree/main")
-    if isinstance(error, OSError) and error.errno == 28:
-        return Stop(f"hf_home: no space left below {config['hf_home']}")
-    first = (str(error).strip() or type(error).__name__).splitlines()[0]
-    return Stop(f"{where}: {type(error).__name__}: {first[:200]}; run the same command again")
+def _place(config: dict[str, Any], found: Resolved) -> Place:
+    return Place(
+        config["hf_home"], config["repo"], config["file"], found.revision, found.sha256, found.size
+    )
 
 
 def _resolve(config: dict[str, Any]) -> Resolved:
-    from huggingface_hub import get_hf_file_metadata, hf_hub_url
-
-    url = hf_hub_url(
-        config["repo"], config["file"], revision=config.get("revision"),
-        endpoint=config.get("endpoint"),
-    )  # fmt: skip
+    """Pins, or what the hub says; nobody is asked when all bytes are here."""
+    pins = _pins(config)
+    if config.get("source") == "incoming":
+        if pins is None:
+            raise Stop("model_file: a copied file needs its revision, sha256 and size pinned")
+        return pins
+    if pins:
+        place = _place(config, pins)
+        if pins.size in (size_of(place.blob), size_of(place.partial)):
+            return pins
+    hub_client.prepare(config)
     try:
-        found = get_hf_file_metadata(url, token=_token(config), endpoint=config.get("endpoint"))
-    except Exception as error:
-        raise _explain(config, error) from None
-    digest = found.etag or ""
-    if found.commit_hash is None or found.size is None or len(digest) != 64:
-        raise Stop(f"model_file: the hub gives no sha256 for {config['file']}; is it a large file?")
-    expected = config.get("sha256")
-    if expected and expected != digest:
-        raise Stop(f"model_sha256: the hub says {digest}, expected {expected}; nothing was fetched")
-    return Resolved(found.commit_hash, found.size, digest)
+        return hub_client.resolve(config)
+    except hub_client.Unreachable as fault:
+        if pins is None:
+            raise
+        print(f"{fault.args[0]}; going on with what is pinned", flush=True)
+        return pins
 
 
-def _check_space(config: dict[str, Any], missing: int) -> None:
+def _check_space(config: dict[str, Any], place: Place) -> None:
+    have = os.stat(place.partial).st_blocks * 512 if os.path.exists(place.partial) else 0
+    needed = max(0, place.size - have) + int(config.get("min_free_bytes") or 0)
     free = shutil.disk_usage(config["hf_home"]).free
-    needed = missing + int(config.get("min_free_bytes") or 0)
     if free < needed:
         raise Stop(
             f"hf_home: {needed / GIB:.1f} GiB needed below {config['hf_home']} "
@@ -102,127 +69,112 @@ def _check_space(config: dict[str, Any], missing: int) -> None:
         )
 
 
-class _Watch(threading.Thread):
-    """Prints `[bytes/total]` from the size of the client's unfinished file."""
-
-    def __init__(self, folder: str, total: int) -> None:
-        super().__init__(daemon=True)
-        self._folder, self._total = folder, total
-        self.over = threading.Event()
-
-    def run(self) -> None:
-        while not self.over.wait(PROGRESS_SECONDS):
-            sizes = [0]
-            for root, _, names in os.walk(self._folder):
-                for name in names:
-                    if name.endswith(".incomplete"):
-                        try:
-                            sizes.append(os.stat(os.path.join(root, name)).st_blocks * 512)
-                        except OSError:
-                            continue
-            print(f"[{min(max(sizes), self._total)}/{self._total}]", flush=True)
+def _other_sha256(place: Place, path: str) -> str | None:
+    """The sha256 that the file has if it is not the right one."""
+    print("verifying sha256 over all bytes", flush=True)
+    found = digest.sha256_on_disk(path)
+    digest.progress(place.size, place.size)
+    return None if found == place.sha256 else found
 
 
-def _download(config: dict[str, Any], resolved: Resolved) -> str:
-    """The snapshot's path; the client resumes within this process and no further."""
-    from huggingface_hub import hf_hub_download
-
-    folder = "models--" + config["repo"].replace("/", "--")
-    blobs = os.path.join(config["hf_home"], "hub", folder, "blobs")
-    watch = _Watch(blobs, resolved.size)
-    watch.start()
-    try:
-        return hf_hub_download(
-            config["repo"], config["file"], revision=resolved.revision, token=_token(config),
-            endpoint=config.get("endpoint"),
-        )  # fmt: skip
-    except Exception as error:
-        raise _explain(config, error) from None
-    finally:
-        watch.over.set()
-
-
-def digest(path: str) -> str:
-    """sha256 of all bytes of a file, as 64 hex digits."""
-    found = hashlib.sha256()
-    with open(path, "rb", buffering=0) as file:
-        while chunk := file.read(CHUNK):
-            found.update(chunk)
-    return found.hexdigest()
-
-
-def _open_up(hf_home: str, blob: str, snapshot: str) -> None:
-    """The service's user reads the model: folders of ours may be entered, the file read."""
-    for path in (blob, snapshot):
-        folder = os.path.dirname(path)
-        while folder.startswith(hf_home):
-            os.chmod(folder, os.stat(folder).st_mode | 0o555)
-            folder = os.path.dirname(folder)
-    os.chmod(blob, 0o644)
-
-
-def _record(config: dict[str, Any], resolved: Resolved, blob: str, snapshot: str) -> None:
-    try:
-        header = gguf_header.read(blob)
-    except ValueError as error:
-        raise Stop(f"model_file: {config['file']}: {error}") from None
-    stat = os.stat(blob)
-    os.makedirs(os.path.dirname(config["result"]), exist_ok=True)
-    write_json(
-        config["result"],
-        {
-            "repo": config["repo"], "file": config["file"], "endpoint": config.get("endpoint"),
-            "revision": resolved.revision, "size": resolved.size, "sha256": resolved.sha256,
-            "path": blob, "snapshot": snapshot, "mtime_ns": stat.st_mtime_ns,
-            "inode": stat.st_ino, "verified": time.time(),
-            "architecture": header.architecture, "block_count": header.block_count,
-            "nextn_predict_layers": header.nextn_predict_layers,
-            "mtp_tensors": header.mtp_tensors,
-        },
-    )  # fmt: skip
-
-
-def _already(config: dict[str, Any]) -> bool:
-    """Whether the record agrees with the file and with what is pinned."""
-    try:
-        known = read_json(config["result"])
-        stat = os.stat(known["path"])
-    except (OSError, ValueError, KeyError):
-        return False
-    if [stat.st_size, stat.st_mtime_ns, stat.st_ino] != [
-        known["size"], known["mtime_ns"], known["inode"],
-    ]:  # fmt: skip
-        return False
-    return all(
-        config.get(key) in (None, known[key]) for key in ("revision", "sha256", "repo", "file")
+def _remove(place: Place, path: str, found: str) -> Stop:
+    os.unlink(path)
+    return Stop(
+        f"model_file: {place.file} arrived with sha256 {found}, expected {place.sha256}; it was "
+        "removed, run the same command again"
     )
 
 
+def _usable(place: Place) -> bool:
+    """Whether the cache has the right bytes already. Wrong ones stay until the right ones take
+    their name: a generation may serve them, and must find a file there at every boot."""
+    if not os.path.lexists(place.blob):
+        return False
+    try:
+        if size_of(place.blob) == place.size and _other_sha256(place, place.blob) is None:
+            return True
+    except OSError as error:
+        print(f"{place.blob} can't be read ({error.strerror})", flush=True)
+    print(f"the copy of {place.file} in the cache has wrong bytes: fetching it anew", flush=True)
+    return False
+
+
+def _fill(config: dict[str, Any], place: Place, lock: int) -> None:
+    """All bytes into the partial file."""
+    have = size_of(place.partial)
+    if have == place.size:
+        return
+    if config.get("source") == "incoming":
+        raise Stop(
+            f"model_file: {place.partial} has {have} of {place.size} bytes; run the same command "
+            "again, it goes on copying"
+        )
+    _check_space(config, place)
+    hub_client.prepare(config)
+    request = curl.Request(
+        hub_client.url(config, place.revision), hub_client.token(config), place.partial,
+        config.get("rate_limit"),
+    )  # fmt: skip
+    Transfer(request, place.size, lambda *answer: hub_client.refusal(config, *answer)).run(lock)
+
+
+def _bring(config: dict[str, Any], place: Place, lock: int) -> None:
+    """The right bytes under the blob's name, or a Stop."""
+    if _usable(place):
+        return
+    if config.get("xet") and size_of(place.partial) != place.size:
+        _check_space(config, place)
+        hub_client.prepare(config)
+        # The client takes any file of that name for the right one.
+        hub_cache.remove(place.blob)
+        hub_client.download(config, place)
+        found = _other_sha256(place, place.blob)
+        if found:
+            raise _remove(place, place.blob, found)
+        return
+    _fill(config, place, lock)
+    found = _other_sha256(place, place.partial)
+    if found:
+        raise _remove(place, place.partial, found)
+    hub_cache.move(place.partial, place.blob)
+
+
+def _done_before(config: dict[str, Any]) -> bool:
+    if not record.already(config):
+        return False
+    print(f"{config['file']} is there and was verified before", flush=True)
+    return True
+
+
+def _into_cache(config: dict[str, Any]) -> None:
+    os.makedirs(config["hf_home"], exist_ok=True)
+    place = _place(config, _resolve(config))
+    with hub_cache.locked(place) as lock:
+        if _done_before(config):
+            return
+        _bring(config, place, lock)
+        hub_cache.remove(place.partial)
+        hub_cache.link(place, config.get("revision"))
+        blob = os.path.realpath(place.blob)
+        record.write(
+            config, blob, os.stat(blob), repo=place.repo, file=place.file,
+            endpoint=config.get("endpoint"), revision=place.revision, sha256=place.sha256,
+            snapshot=place.snapshot,
+        )  # fmt: skip
+
+
 def main(path: str) -> int:
-    """Fetch what the config at `path` names; see the contract in the code above."""
+    """Bring what the config at `path` names, and record it."""
     config = read_json(path)
-    if _already(config):
-        print(f"{config['file']} is there and was verified before", flush=True)
+    if _done_before(config):
         return 0
     os.umask(0o022)
-    os.makedirs(config["hf_home"], exist_ok=True)
-    _prepare_environment(config)
-    resolved = _resolve(config)
-    folder = "models--" + config["repo"].replace("/", "--")
-    blob = os.path.join(config["hf_home"], "hub", folder, "blobs", resolved.sha256)
-    _check_space(config, 0 if os.path.exists(blob) else resolved.size)
-    snapshot = _download(config, resolved)
-    print(f"[{resolved.size}/{resolved.size}]", flush=True)
-    print("verifying sha256 over all bytes", flush=True)
-    blob = os.path.realpath(snapshot)
-    found = digest(blob)
-    if found != resolved.sha256:
-        os.unlink(blob)
-        os.unlink(snapshot)
-        raise Stop(
-            f"model_file: {config['file']} arrived with sha256 {found}, expected "
-            f"{resolved.sha256}; it was removed, run the same command again"
-        )
-    _open_up(config["hf_home"], blob, snapshot)
-    _record(config, resolved, blob, snapshot)
+    try:
+        if config.get("source") == "path":
+            local_file.use(config)
+        else:
+            _into_cache(config)
+    except OSError as error:
+        where = error.filename or config["hf_home"]
+        raise Stop(f"hf_home: {where}: {error.strerror or error}") from None
     return 0

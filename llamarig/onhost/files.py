@@ -7,7 +7,8 @@ import os
 from typing import Any
 
 
-def _sync_folder(path: str) -> None:
+def sync_folder(path: str) -> None:
+    """Make what happened to the name `path` in its folder survive a power cut."""
     handle = os.open(os.path.dirname(path) or ".", os.O_RDONLY)
     try:
         os.fsync(handle)
@@ -24,7 +25,7 @@ def write_json(path: str, content: Any) -> None:
         file.flush()
         os.fsync(file.fileno())
     os.replace(temporary, path)
-    _sync_folder(path)
+    sync_folder(path)
 
 
 def read_json(path: str) -> Any:
@@ -43,4 +44,4 @@ def replace_link(path: str, target: str) -> None:
     temporary = f"{path}.{os.getpid()}.tmp"
     os.symlink(target, temporary)
     os.replace(temporary, path)
-    _sync_folder(path)
+    sync_folder(path)

@@ -17,6 +17,7 @@ from typing import Any
 from llamarig.onhost import arm, proof, residency, systemd
 from llamarig.onhost.errors import Stop
 from llamarig.onhost.files import read_json, replace_link, write_json
+from llamarig.onhost.memory import look
 
 ORDER = ("baseline", "mtp", "mtp", "baseline")
 VERSION_SECONDS = 30
@@ -139,10 +140,14 @@ def main(path: str) -> int:
     started = time.time()
     record: dict[str, Any] = {"verdict": "fail", "reason": "it was not finished"}
     seen: dict[str, Any] = {}
+    memory: dict[str, Any] = {}
     old = proof.reusable(config["root"], config["proof_key"]) if config["reuse"] else None
     try:
         text = version(config)
         systemd.stop(config["live_unit"])
+        memory, problem = look(config["fit"], config["fit_environment"])
+        if problem:
+            raise Stop(problem, NOT_PASSED)
         record = _again(config, old, seen) if old else measure(config, seen)
         record["version"] = text
     except Stop as stop:
@@ -153,7 +158,7 @@ def main(path: str) -> int:
         if old and record.get("verdict") == "pass":
             known = {"started": old["started"], "finished": old["finished"]}
         inputs = {"proof_key": config["proof_key"], "proof_inputs": config["proof_inputs"]}
-        own = {"generation": config["generation"], "residency": seen}
+        own = {"generation": config["generation"], "residency": seen, "memory_mib": memory}
         write_json(config["record"], {**record, **known, **inputs, **own})
     print(record["reason"], flush=True)
     if record["verdict"] != "pass":

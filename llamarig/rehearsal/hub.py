@@ -1,8 +1,9 @@
 """A stand-in for the model hub that the hub's real client accepts.
 
 It speaks what the client needs for single files and listings: HEAD and GET on /resolve/ with the
-headers of large files, Range, the tree and revision APIs, bearer tokens, gated repositories. It
-counts requests and bytes (`/_stats`) and shows faults on request (`/_faults?…`, hub_faults.py).
+headers of large files, Range, redirects to signed addresses, the tree and revision APIs, bearer
+tokens, gated and private repositories, branches that move. It counts requests and bytes of files
+(`/_stats`) and shows faults on request (`/_faults?…`, hub_faults.py).
 """
 
 from __future__ import annotations
@@ -17,6 +18,9 @@ from types import TracebackType
 from llamarig.rehearsal.hub_content import Content, Served
 from llamarig.rehearsal.hub_handler import Handler
 
+# How soon the server notices that it shall stop.
+POLL_SECONDS = 0.05
+
 
 class Server(ThreadingHTTPServer):
     """The HTTP server with its content."""
@@ -30,27 +34,39 @@ class Server(ThreadingHTTPServer):
 
 
 class Hub:
-    """The hub in this process: `with Hub({repo: {file: path}}) as hub: hub.url`."""
+    """The hub in this process: `with Hub({repo: {file: path}}) as hub: hub.url`.
+
+    bind: the address it listens on. The rest is as in hub_content.Content.
+    """
 
     def __init__(
         self,
         repositories: dict[str, dict[str, Path]],
         token: str | None = None,
         gated: frozenset[str] = frozenset(),
+        *,
+        bind: str = "127.0.0.1",
+        private: frozenset[str] = frozenset(),
+        tokens: dict[str, frozenset[str]] | None = None,
+        redirect_to: str | None = None,
     ) -> None:
         served = {
             name: {file: Served(path) for file, path in files.items()}
             for name, files in repositories.items()
         }
-        self.content = Content(served, token, gated)
-        self._server = Server(("127.0.0.1", 0), self.content)
+        self.content = Content(
+            served, token, gated, private=private, tokens=tokens, redirect_to=redirect_to
+        )
+        self._bind = bind
+        self._server = Server((bind, 0), self.content)
 
     @property
     def url(self) -> str:
-        return f"http://127.0.0.1:{self._server.server_address[1]}"
+        return f"http://{self._bind}:{self._server.server_address[1]}"
 
     def __enter__(self) -> Hub:
-        threading.Thread(target=self._server.serve_forever, daemon=True).start()
+        serve = self._server.serve_forever
+        threading.Thread(target=serve, args=(POLL_SECONDS,), daemon=True).start()
         return self
 
     def __exit__(

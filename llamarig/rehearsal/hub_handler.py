@@ -3,17 +3,19 @@
 from __future__ import annotations
 
 import json
-import socket
-import struct
-import time
 import urllib.parse
 from http.server import BaseHTTPRequestHandler
 from typing import TYPE_CHECKING, Any
 
-if TYPE_CHECKING:
-    from llamarig.rehearsal.hub_content import Content, Served
+from llamarig.rehearsal import hub_body
+from llamarig.rehearsal.hub_content import INVALID
+from llamarig.rehearsal.hub_faults import Asked
 
-CHUNK = 256 * 1024
+if TYPE_CHECKING:
+    from llamarig.rehearsal.hub_content import Content, Files, Served
+
+# Addresses below it are signed and need no token, as those of the real hub's content network.
+SIGNED = "/_signed/"
 
 
 class Handler(BaseHTTPRequestHandler):
@@ -49,11 +51,13 @@ class Handler(BaseHTTPRequestHandler):
             return self._set_faults(query)
         self.content.count("requests")
         self.content.count(f"{self.command} {path}")
+        if path.startswith(SIGNED):
+            return self._signed(path, query)
         token = (self.headers.get("Authorization") or "").removeprefix("Bearer ")
-        if self.content.token and token != self.content.token:
-            return self._error(401, "", "Invalid credentials in Authorization header")
+        if self.content.invalid(token):
+            return self._error(401, "", INVALID)
         if path.startswith("/api/models/"):
-            return self._api(path.removeprefix("/api/models/"))
+            return self._api(path.removeprefix("/api/models/"), token)
         return self._resolve(path, token)
 
     def _set_faults(self, query: dict[str, str]) -> None:
@@ -84,26 +88,35 @@ class Handler(BaseHTTPRequestHandler):
                 return name, path[len(name) :].strip("/")
         return None
 
-    def _listing(self, repository: str) -> list[dict[str, Any]]:
+    @staticmethod
+    def _listing(files: Files) -> list[dict[str, Any]]:
         return [
             {
                 "type": "file", "path": name, "size": file.size, "oid": file.sha256[:40],
-                "lfs": {"oid": file.sha256, "size": file.size, "pointerSize": 134},
+                "lfs": {
+                    "oid": file.sha256, "sha256": file.sha256, "size": file.size,
+                    "pointerSize": 134,
+                },
             }
-            for name, file in sorted(self.content.repositories[repository].items())
+            for name, file in sorted(files.items())
         ]  # fmt: skip
 
-    def _api(self, path: str) -> None:
+    def _api(self, path: str, token: str) -> None:
         found = self._repository(path)
         if found is None:
             # The real hub does not tell a missing repository from a private one.
             return self._error(401, "RepoNotFound", "Repository not found")
+        refused = self.content.refusal(found[0], token)
+        if refused and refused.code == "RepoNotFound":  # what is in a gated one, all may see
+            return self._error(refused.status, refused.code, refused.message)
         repository, rest = found
-        commit = self.content.commit(repository)
         verb, _, revision = rest.partition("/")
-        if verb in ("revision", "tree") and revision.split("/")[0] not in ("main", commit):
+        named = revision.split("/")[0] if verb in ("revision", "tree", "paths-info") else "main"
+        at = self.content.at(repository, named)
+        if at is None:
             return self._error(404, "RevisionNotFound", f"Invalid rev id: {revision}")
-        listing = self._listing(repository)
+        commit, files = at
+        listing = self._listing(files)
         if verb in ("", "revision"):
             siblings = [{"rfilename": each["path"], **each} for each in listing]
             return self._json(
@@ -126,79 +139,78 @@ class Handler(BaseHTTPRequestHandler):
         if found is None or not found[1].startswith("resolve/"):
             return self._error(401, "RepoNotFound", "Repository not found")
         repository, rest = found
-        if repository in self.content.gated and not token.startswith("hf_"):
-            message = f"Access to model {repository} is restricted"
-            return self._error(403 if token else 401, "GatedRepo", message)
+        if refused := self.content.refusal(repository, token):
+            return self._error(refused.status, refused.code, refused.message)
         revision, _, name = rest.removeprefix("resolve/").partition("/")
-        commit = self.content.commit(repository)
-        if revision not in ("main", commit):
+        at = self.content.at(repository, revision)
+        if at is None:
             return self._error(404, "RevisionNotFound", f"Invalid rev id: {revision}")
-        file = self.content.repositories[repository].get(name)
-        if file is None:
+        commit, files = at
+        if name not in files:
             return self._error(404, "EntryNotFound", "Entry not found")
-        faults = self.content.faults.take()
-        if "status" in faults:
-            return self._json(faults["status"], {"error": "told to fail"})
-        return self._send(file, commit, faults)
+        if self.content.redirect_to:
+            return self._redirect(f"{SIGNED}{repository}/resolve/{commit}/{name}", files[name])
+        return self._send(files[name], commit)
 
-    def _send(self, file: Served, commit: str, faults: dict[str, int]) -> None:
-        size = file.size
-        first, last, partial = 0, size - 1, False
-        wanted = self.headers.get("Range", "")
-        if wanted.startswith("bytes=") and "norange" not in faults:
-            start, _, end = wanted.removeprefix("bytes=").partition("-")
-            first = int(start) if start else size - int(end)
-            last = min(int(end), last) if start and end else last
-            partial = True
-            if first >= size:
-                return self._json(416, {}, {"Content-Range": f"bytes */{size}"})
-        count = min(last - first + 1, faults.get("truncated", size))
-        self.send_response(206 if partial else 200)
-        headers = {
+    @staticmethod
+    def _large(file: Served, commit: str) -> dict[str, str]:
+        """The headers by which the client knows a large file."""
+        return {
             "X-Repo-Commit": commit, "ETag": f'"{file.sha256}"', "Accept-Ranges": "bytes",
-            "X-Linked-ETag": f'"{file.sha256}"', "X-Linked-Size": str(size),
+            "X-Linked-ETag": f'"{file.sha256}"', "X-Linked-Size": str(file.size),
+        }  # fmt: skip
+
+    def _redirect(self, path: str, file: Served) -> None:
+        """To the content network: this server's port by another name."""
+        port = self.connection.getsockname()[1]
+        query = f"X-Amz-Expires=3600&X-Amz-Signature={self.content.signature(path)}"
+        place = f"http://{self.content.redirect_to}:{port}{urllib.parse.quote(path)}?{query}"
+        commit = path.rpartition("/resolve/")[2].partition("/")[0]
+        self._json(302, {}, {**self._large(file, commit), "Location": place})
+
+    def _signed(self, path: str, query: dict[str, str]) -> None:
+        if "Authorization" in self.headers:
+            self.content.count("token leaked")
+        if query.get("X-Amz-Signature") != self.content.signature(path):
+            return self._json(403, {"error": "the address is not signed"})
+        repository, rest = self._repository(path.removeprefix(SIGNED)) or ("", "")
+        commit, _, name = rest.removeprefix("resolve/").partition("/")
+        _, files = self.content.at(repository, commit) or ("", {})
+        return self._send(files[name], commit)
+
+    def _range(self, size: int) -> tuple[int, int] | None:
+        """(first, last) byte that is asked for by Range; None: the whole file is."""
+        wanted = self.headers.get("Range", "")
+        if not wanted.startswith("bytes="):
+            return None
+        start, _, end = wanted.removeprefix("bytes=").partition("-")
+        first = int(start) if start else size - int(end)
+        return first, min(int(end), size - 1) if start and end else size - 1
+
+    def _send(self, file: Served, commit: str) -> None:
+        size = file.size
+        asked = self._range(size)
+        first, last = asked or (0, size - 1)
+        faults = self.content.faults.take(Asked(self.command == "GET", first, last, size))
+        if "status" in faults:
+            wait = faults.get("retry_after")
+            headers = {} if wait is None else {"Retry-After": str(wait)}
+            return self._json(faults["status"], {"error": "told to fail"}, headers)
+        if "norange" in faults:
+            asked, first, last = None, 0, size - 1
+        if first >= size:
+            return self._json(416, {}, {"Content-Range": f"bytes */{size}"})
+        count = min(last - first + 1, faults.get("truncated", size))
+        self.send_response(200 if asked is None else 206)
+        headers = {
+            **self._large(file, commit),
             "Content-Type": "application/octet-stream", "Content-Length": str(count),
         }  # fmt: skip
-        if partial:
+        if asked is not None:
             headers["Content-Range"] = f"bytes {first}-{first + count - 1}/{size}"
         for name, text in headers.items():
             self.send_header(name, text)
         self.end_headers()
         if self.command == "GET":
-            self._body_of(file, first, count, faults)
+            hub_body.send(self, file, first, count, faults)
         return None
-
-    def _body_of(self, file: Served, first: int, count: int, faults: dict[str, int]) -> None:
-        cut = faults.get("drop", faults.get("reset"))
-        sent = 0
-        with file.path.open("rb") as source:
-            source.seek(first)
-            try:
-                while sent < count:
-                    chunk = bytearray(source.read(min(CHUNK, count - sent)))
-                    place = faults.get("corrupt", -1) - first - sent
-                    if 0 <= place < len(chunk):
-                        chunk[place] ^= 1
-                    if cut is not None and sent + len(chunk) > cut:
-                        self.wfile.write(chunk[: max(0, cut - sent)])
-                        return self._hang_up(hard="reset" in faults)
-                    self.wfile.write(chunk)
-                    sent += len(chunk)
-                    self.content.count("bytes", len(chunk))
-                    if faults.get("slow"):
-                        time.sleep(len(chunk) / faults["slow"])
-                    if faults.get("stall") and sent == len(chunk):
-                        time.sleep(faults["stall"])
-            except (BrokenPipeError, ConnectionResetError):
-                self.content.count("client gone")
-                self.close_connection = True
-        return None
-
-    def _hang_up(self, *, hard: bool) -> None:
-        self.content.count("dropped")
-        self.wfile.flush()
-        if hard:
-            linger = struct.pack("ii", 1, 0)
-            self.connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, linger)
-        self.close_connection = True
-        self.connection.shutdown(socket.SHUT_RDWR)

@@ -49,6 +49,9 @@ BUILDING: tuple[Rule, ...] = (
     *shims.RULES,
 )
 
+# What a download rests on.
+MODEL: tuple[Rule, ...] = (*platform.RULES, *disks.RULES)
+
 
 def judge(seen: Workstation, settings: Settings, rules: tuple[Rule, ...] = RULES) -> list[Finding]:
     """Every finding about one host, in the rules' order."""

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import io
 import json
+import os
 import shlex
 import time
 from collections.abc import Generator
@@ -47,6 +48,7 @@ class Spec:
 
     last_words: an argv that systemd runs when the job ends, however it ends.
     files: further files of the job's folder, name to content.
+    private: secrets, path on the host to content: root's alone, and in no command line or log.
     """
 
     name: str
@@ -55,6 +57,7 @@ class Spec:
     stages: list[Stage]
     last_words: list[str] = field(default_factory=list)
     files: dict[str, str] = field(default_factory=dict)
+    private: dict[str, str] = field(default_factory=dict, repr=False)
     nice: int = 0
 
     def document(self) -> str:
@@ -106,6 +109,10 @@ def launch(spec: Spec) -> Generator[PyinfraCommand, None, None]:
     yield FileUploadCommand(io.BytesIO(content), f"{LIB}/{name}")
     for file, text in {**spec.files, "job.json": spec.document()}.items():
         yield FileUploadCommand(io.StringIO(text), f"{folder}/{file}")
+    for path, secret in spec.private.items():
+        where = shlex.quote(path)
+        put = f"umask 077; mkdir -p {shlex.quote(os.path.dirname(path))} && cat > {where}"
+        yield StringCommand(put, _stdin=[secret])
     yield StringCommand(_unit_command(spec))
 
 

@@ -77,7 +77,7 @@ def test_a_library_without_the_architecture_is_refused() -> None:
 def tree(folder: Path, fatbin: str | None = "89.fatbin", version: str = VERSION) -> Path:
     """A build tree as cmake leaves it, with a stand-in for the server."""
     (folder / "bin").mkdir(parents=True)
-    for name in ("llama-server", "llama-bench", "llama-cli"):
+    for name in ("llama-server", "llama-bench", "llama-cli", "llama-fit-params"):
         program = folder / "bin" / name
         program.write_text(f"#!/bin/sh\necho '{version}' >&2\necho '-m, --model FNAME    file'\n")
         program.chmod(0o755)

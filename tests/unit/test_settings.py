@@ -186,6 +186,19 @@ def test_keys_of_others_are_let_through() -> None:
             f"llama_cpp_sha256: found '{SHA256}', allowed: None while llama_cpp_source is "
             '"git": llama_cpp_commit pins that one',
         ),
+        (
+            {"model_path": "/data/m.gguf", "model_from": "controller"},
+            "model_from: found 'controller', allowed: \"hub\" (then unused) while model_path "
+            "names a file that is on the host",
+        ),
+        (
+            {"model_local_file": "/data/m.gguf"},
+            "model_local_file: found '/data/m.gguf', allowed: None, or model_from = \"controller\"",
+        ),
+        (
+            {"model_quant": "auto", "model_file": "m.gguf"},
+            "model_quant: found 'auto', allowed: None while model_file says which file",
+        ),
     ],
 )
 def test_settings_that_contradict_each_other(data: dict[str, object], line: str) -> None:

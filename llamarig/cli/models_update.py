@@ -1,0 +1,76 @@
+"""models update: pin what the hub has now."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import Any
+
+import click
+
+from llamarig import settings as all_settings
+from llamarig.cli import checks
+from llamarig.cli.inventory import inventory_argument
+from llamarig.cli.token import token_option
+from llamarig.errors import UserError
+from llamarig.hub.catalogue import Unreachable
+from llamarig.hub.look import look
+from llamarig.lockfile import Lockfile
+from llamarig.settings import Settings
+from llamarig.tasks import model_source
+
+
+@click.command()
+@token_option
+@inventory_argument
+def update(inventory: Path) -> None:
+    """Pin what the hub has now in llamarig.lock. Reaches no host; the next `up` brings it there,
+    and what serves, serves on until the new file is proven."""
+    site, hosts = checks.check(inventory)
+    lock = Lockfile(site / checks.LOCK)
+    sound, _ = all_settings.read({name: each.data for name, each in hosts.items()})
+    of_the_hub = [each for each in sound.values() if from_the_hub(each)]
+    if not of_the_hub:
+        raise UserError(f"{inventory}: no host gets its model from the hub; nothing to update")
+    for line in _forget_choices(lock, of_the_hub):
+        print(line)
+    named = {model_source.key(each): each for each in of_the_hub if each.model_quant is None}
+    faults = []
+    for key, each in sorted(named.items()):
+        try:
+            print(f"{key}: {_update(lock, key, each)}")
+        except (UserError, Unreachable, ValueError) as error:
+            faults.append(f"{key}: {error}; its pin stays as it was")
+    if faults:
+        raise UserError("\n".join(faults))
+    sys.exit(0)
+
+
+def from_the_hub(settings: Settings) -> bool:
+    return settings.model_path is None and settings.model_from == "hub"
+
+
+def _update(lock: Lockfile, key: str, settings: Settings) -> str:
+    """Look at one file and pin it; what became of it."""
+    old = lock.get("models", key)
+    new = look(settings, settings.model_revision)
+    if settings.spec_type != "none" and new["mtp_layers"] == 0:
+        raise UserError(f"revision {new['revision'][:12]} has no MTP heads")
+    lock.replace("models", key, new)
+    size = f"{new['size'] / 1e9:.2f} GB"
+    if new["sha256"] == old.get("sha256"):
+        return f"unchanged, {size}, sha256 {new['sha256'][:12]}…"
+    before = f"{old['sha256'][:12]}…" if old.get("sha256") else "nothing"
+    return f"sha256 {before} -> {new['sha256'][:12]}…, {size}, revision {new['revision'][:12]}"
+
+
+def _forget_choices(lock: Lockfile, of_the_hub: list[Settings]) -> list[str]:
+    """Choices of model_quant are made on hosts, by their cards: the next run makes them anew."""
+    lines = []
+    repositories = {each.model_repo for each in of_the_hub if each.model_quant}
+    for key in lock.keys("choices"):
+        if key.split(" ")[0].split("@")[0] in repositories:
+            file: Any = lock.get("choices", key).get("file")
+            lock.forget("choices", key)
+            lines.append(f"{key}: {file} forgotten, the next `up` chooses anew")
+    return lines

@@ -1,0 +1,92 @@
+"""A model's header, read from the hub by HTTP range: some MB of many GB."""
+
+from __future__ import annotations
+
+import re
+from typing import Any, NamedTuple
+from urllib.parse import unquote
+
+from llamarig.errors import UserError
+from llamarig.hub.catalogue import Unreachable, failure, refused, stream
+from llamarig.onhost import gguf_header
+from llamarig.onhost.gguf_header import Header, Incomplete
+
+FIRST = 256 * 2**10
+# No real header has more; what goes on is no header.
+MOST = 64 * 2**20
+SECONDS = 15.0
+ADDRESS = re.compile(
+    r"(?P<endpoint>.+?)/(?P<repo>[^/]+/[^/]+)/resolve/(?P<revision>[^/]+)/(?P<file>.+)"
+)
+
+
+class Read(NamedTuple):
+    """A header; how many requests it took, redirects included, and how many bytes of the file."""
+
+    header: Header
+    requests: int
+    bytes: int
+
+
+def read(url: str, token: str | None, timeout: float = SECONDS) -> Read:
+    """The header of the model at the hub's address. timeout: seconds without a byte.
+
+    The token goes to the address's own host alone. A server that ignores ranges sends from the
+    file's beginning; then we hang up when we have what was asked for.
+
+    Raises:
+        UserError: refused, or not a model's header.
+        catalogue.Unreachable: no answer.
+    """
+    content, requests, wanted = b"", 0, FIRST
+    while True:
+        before = len(content)
+        content, asked = _more(url, token, timeout, content, wanted)
+        requests += asked
+        try:
+            return Read(gguf_header.parse(content), requests, len(content))
+        except Incomplete as error:
+            if len(content) < wanted or len(content) == before:
+                raise _damaged(url, error) from None
+            # Never more than double: what a header says of itself is not to be believed.
+            wanted = min(2 * wanted, MOST)
+            if error.needs > MOST or len(content) >= MOST:
+                words = f"its header is said to have more than {MOST // 2**20} MiB"
+                raise _damaged(url, words) from None
+        except ValueError as error:
+            raise _damaged(url, error) from None
+
+
+def _damaged(url: str, why: object) -> UserError:
+    return UserError(f"model_file: {_place(url)['file']}: {why}")
+
+
+def _place(url: str) -> dict[str, Any]:
+    """What an address of the hub names, as the lines of a refusal say it."""
+    found = ADDRESS.fullmatch(url)
+    parts = found.groupdict() if found else {"endpoint": url, "repo": "", "file": url}
+    return {"revision": None} | {name: unquote(text) for name, text in parts.items()}
+
+
+def _more(
+    url: str, token: str | None, timeout: float, content: bytes, wanted: int
+) -> tuple[bytes, int]:
+    """The file's first `wanted` bytes, of which `content` is there; and the requests it took."""
+    span = {"Range": f"bytes={len(content)}-{wanted - 1}", "Accept-Encoding": "identity"}
+    try:
+        with stream(url, token, span, timeout) as reply:
+            requests = len(reply.history) + 1
+            if reply.status_code == 416:
+                return content, requests
+            if reply.status_code >= 400:
+                raise refused(_place(url), reply)
+            kept = bytearray(content if reply.status_code == 206 else b"")
+            for chunk in reply.iter_bytes():
+                kept += chunk
+                if len(kept) >= wanted:
+                    break
+            return bytes(kept[:wanted]), requests
+    except (UserError, Unreachable):
+        raise
+    except Exception as error:
+        raise failure(_place(url), error) from None
