@@ -1,4 +1,4 @@
-"""The programs that run on hosts: `python3 onhost-X.pyz job|fetch|verify|prove|header|release …`."""
+"""The programs that run on hosts: `python3 onhost-X.pyz job|fetch|verify|prove|release|header`."""
 
 from __future__ import annotations
 
