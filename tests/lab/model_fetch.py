@@ -91,11 +91,12 @@ class Fetch:
         self.hub.content.stats(reset=True)
 
     def until(self, size: int, then: str = "true") -> None:
-        """Wait on the host until the partial file has so many bytes, and do something at once."""
+        """Wait on the host until the job runs and its partial file has so many bytes (an earlier
+        run may have left as many), and do something at once."""
         has = f"$(stat -c %s {self.partial} 2>/dev/null || echo 0)"
-        self.on_host(
-            f"timeout 300 sh -c 'until [ {has} -ge {size} ]; do sleep 0.02; done' && {then}"
-        )
+        runs = f"systemctl is-active -q {UNITS}".replace("'", '"')
+        met = f"[ {has} -ge {size} ] && {runs}"
+        self.on_host(f"timeout 300 sh -c 'until {met}; do sleep 0.02; done' && {then}")
 
     def kept(self) -> int:
         """Bytes of the partial file."""
