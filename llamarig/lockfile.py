@@ -13,8 +13,11 @@ A hash in it was seen by one of the site's hosts and trusted on first use, or gi
 
 from __future__ import annotations
 
+import contextlib
+import fcntl
 import os
 import re
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -102,19 +105,31 @@ class Lockfile:
 
     def replace(self, section: str, key: str, values: dict[str, Any]) -> bool:
         """Write an entry, whatever was there; True if the file changed."""
-        content = self._read()
-        entries = content.setdefault(section, {})
-        if entries.get(key) == values:
-            return False
-        entries[key] = values
-        self._write(content)
-        return True
+        with self._alone():
+            content = self._read()
+            entries = content.setdefault(section, {})
+            if entries.get(key) == values:
+                return False
+            entries[key] = values
+            self._write(content)
+            return True
 
     def forget(self, section: str, key: str) -> None:
         """Remove an entry, if it is there."""
-        content = self._read()
-        if content.get(section, {}).pop(key, None) is not None:
-            self._write(content)
+        with self._alone():
+            content = self._read()
+            if content.get(section, {}).pop(key, None) is not None:
+                self._write({name: each for name, each in content.items() if each})
+
+    @contextlib.contextmanager
+    def _alone(self) -> Iterator[None]:
+        """Two runs of a site must not lose each other's pins; the folder itself is the lock."""
+        handle = os.open(self.path.parent, os.O_RDONLY)
+        try:
+            fcntl.flock(handle, fcntl.LOCK_EX)
+            yield
+        finally:
+            os.close(handle)
 
     def _write(self, content: dict[str, Any]) -> None:
         temporary = self.path.with_name(f"{self.path.name}.{os.getpid()}.tmp")

@@ -10,9 +10,11 @@ from pyinfra.context import host, state
 from pyinfra.operations import files
 
 from llamarig import report
+from llamarig.paths import JOBS
 from llamarig.settings import Settings
 from llamarig.tasks import model_choice, model_copy, model_job, model_source, site, toolchain
 from llamarig.tasks.facts.model_file import ModelRecord
+from llamarig.tasks.facts.text_file import TextFile
 from llamarig.tasks.operations import jobs
 from llamarig.tasks.operations.outcome import failure
 from llamarig.tasks.step import step
@@ -75,7 +77,11 @@ def download(settings: Settings) -> Generator[PyinfraCommand, None, None]:
         model_choice.write_down()
         if known := model_source.known(settings):
             model_source.write_down(settings, known)
-    yield from jobs.start(spec)
+    told = host.get_fact(TextFile, path=f"{JOBS}/{spec.name}/fetch.json")
+    if told == spec.files["fetch.json"]:
+        yield from jobs.start(spec)
+    else:  # none runs, or one that was told something else: a pin that was updated, another mirror
+        yield from jobs.launch(spec)
 
 
 @operation()
@@ -109,6 +115,7 @@ def arrive(settings: Settings) -> Generator[PyinfraCommand, None, None]:
 
 def _pin(settings: Settings, found: ModelRecord) -> None:
     """Hold what came: the next host, and the next run, get the same bytes."""
+    model_choice.write_down()
     if settings.model_path:
         return
     model_source.write_down(

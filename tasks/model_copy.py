@@ -81,7 +81,13 @@ def _hash(path: Path) -> str:
 def _bring(settings: Settings, path: Path, place: Place) -> Generator[PyinfraCommand, None, None]:
     folder = os.path.join(settings.hf_home, "llamarig", f"incoming-{place.sha256}")
     incoming = os.path.join(folder, "model.gguf")
-    there = host.get_fact(ModelPartial, blob=place.blob, partial=place.partial, incoming=incoming)
+    there = host.get_fact(
+        ModelPartial,
+        blob=place.blob,
+        suspect=place.suspect,
+        partial=place.partial,
+        incoming=incoming,
+    )
     if there is None:
         yield failure(f"hf_home: the host does not say what lies in {settings.hf_home}")
         return

@@ -43,6 +43,7 @@ def wanted(settings: Settings, token_file: str | None) -> dict[str, object]:
         "repo": settings.model_repo,
         "file": settings.model_file,
         **model_source.pins(settings),
+        "asked": settings.model_revision,
         "hf_home": settings.hf_home,
         "endpoint": settings.hf_endpoint,
         "token_file": token_file,

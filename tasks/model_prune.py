@@ -63,7 +63,11 @@ def _remove(everything: bool) -> None:
 def _waste(settings: Settings, everything: bool) -> list[Waste]:
     # A step's own arguments were fixed before sudo was arranged, so sudo is said here.
     store = host.get_fact(ModelStore, hf_home=settings.hf_home, _sudo=bool(host.data.get("_sudo")))
-    return unused(store, model_source.record_path(settings), everything) if store else []
+    if not store:
+        return []
+    pinned = model_source.pins(settings)["sha256"]
+    own = model_source.record_path(settings)
+    return unused(store, own, everything, str(pinned) if pinned else None)
 
 
 def _report(settings: Settings, waste: list[Waste], *, removed: bool) -> None:
@@ -91,9 +95,11 @@ def prune(settings: Settings, everything: bool) -> Generator[PyinfraCommand, Non
 
 
 def tidied(folder: str) -> str:
-    """The shell line that removes a repository's empty folders, and its refs with its last blob."""
+    """The shell line that removes a repository's empty folders, the refs that name nothing any
+    more, and all of it with its last blob."""
     place = shlex.quote(folder)
     return (
         f"cd {place} && find blobs snapshots -depth -type d -empty -delete 2>/dev/null; "
+        'for ref in refs/*; do [ -d "snapshots/$(cat "$ref" 2>/dev/null)" ] || rm -f "$ref"; done; '
         f"if [ ! -e blobs ]; then rm -rf refs; cd / && rmdir {place} 2>/dev/null; fi; true"
     )

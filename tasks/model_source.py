@@ -46,8 +46,12 @@ def saw(settings: Settings, found: dict[str, Any]) -> None:
 
 
 def write_down(settings: Settings, found: dict[str, Any]) -> None:
-    """Pin the file in llamarig.lock, unless it is there."""
-    site.lockfile().put("models", key(settings), found)
+    """Pin the file in llamarig.lock, unless it is there; what model_sha256 asks for goes first."""
+    lock, name = site.lockfile(), key(settings)
+    if settings.model_sha256 and lock.get("models", name).get("sha256") != settings.model_sha256:
+        lock.replace("models", name, found)
+    else:
+        lock.put("models", name, found)
 
 
 def pins(settings: Settings) -> dict[str, str | int | None]:

@@ -12,7 +12,7 @@ from pyinfra.api.operation import operation
 from pyinfra.context import host, state
 
 from llamarig import report
-from llamarig.paths import JOBS, LIVE_UNIT
+from llamarig.paths import JOBS
 from llamarig.settings import Settings
 from llamarig.tasks import doctor, model_choice, model_job, model_source, site
 from llamarig.tasks.arrival import arrive
@@ -77,7 +77,7 @@ def verify(settings: Settings) -> Generator[PyinfraCommand, None, None]:
         if state.is_executing:
             yield failure(
                 f"no model yet: this host has no record of {model_source.name(settings)}; "
-                "`llamarig up` or `llamarig models get` brings it"
+                "first: `llamarig models get` or `llamarig up`"
             )
         return
     job = spec(settings)
@@ -106,7 +106,7 @@ def fault(result: dict[str, Any]) -> str:
         numbers = ", ".join(str(each) for each in result["generations"])
         return (
             f"{line}; generation {numbers} uses it, so it stays there: `llamarig up` brings it "
-            f"anew, then restart {LIVE_UNIT} on the host"
+            "anew and restarts the server"
         )
     if result["renamed"]:
         line += f"; it is {result['renamed']} now"

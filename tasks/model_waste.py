@@ -32,8 +32,11 @@ class Waste:
     folder: str | None = None
 
 
-def unused(store: StoreState, own_record: str, everything: bool = False) -> list[Waste]:
-    """What nothing needs; own_record: the record of the file that the settings ask for."""
+def unused(
+    store: StoreState, own_record: str, everything: bool = False, pinned: str | None = None
+) -> list[Waste]:
+    """What nothing needs; own_record: the record of the file that the settings ask for; pinned:
+    its sha256, by which its unfinished download is known."""
     wanted = {each.real for each in store.records if each.path == own_record}
     needed = store.used | wanted
     owned = {_folder_name(each.repo) for each in store.records if each.repo}
@@ -47,7 +50,10 @@ def unused(store: StoreState, own_record: str, everything: bool = False) -> list
             waste.append((each, why))
     gone = {each.path for each, _ in waste}
     found = [_blob(store, each, why, gone) for each, why in waste]
-    return found + [_unfinished(store, each) for each in store.ours if _idle(store, each)]
+    idle = [each for each in store.ours if _idle(store, each)]
+    return found + [
+        _unfinished(store, each) for each in idle if not pinned or pinned not in each.path
+    ]
 
 
 def _folder_name(repo: str) -> str:

@@ -175,7 +175,7 @@ def _what_now(after: GenerationState, number: int, taken: dict[str, Any] | None)
 @operation()
 def go_live(settings: Settings) -> Generator[PyinfraCommand, None, None]:
     """Start the unit of `current` and wait until it answers. Restarts nothing that already
-    runs from `current`."""
+    runs from `current`, unless its model's file was replaced under it."""
     known: GenerationState = host.get_fact(Generations)
     live = host.get_fact(LiveServer)
     if known.current is None:
@@ -184,11 +184,12 @@ def go_live(settings: Settings) -> Generator[PyinfraCommand, None, None]:
         else:
             yield StringCommand("true  # known once a generation is proven")
         return
-    if live.active == "active" and live.generation == known.current:
+    if live.active == "active" and live.generation == known.current and not live.replaced:
         host.noop(f"generation {known.current} is live")
     else:
         yield StringCommand("systemctl daemon-reload")
-        verb = "start" if live.generation in (known.current, None) else "restart"
+        same = live.generation in (known.current, None) and not live.replaced
+        verb = "start" if same else "restart"
         yield StringCommand(f"systemctl {verb} {LIVE_UNIT}")
     if state.is_executing:
         address = host.data.get("ssh_hostname") or host.name

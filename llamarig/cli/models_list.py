@@ -48,7 +48,8 @@ def list_models(
     repo: str, revision: str | None, endpoint: str | None, context: int, cards: str, as_json: bool
 ) -> None:
     """List the models of REPO: size, quantization, MTP heads, and per card the largest context
-    that fits. Downloads no model; reads a few MB of each for its header."""
+    that fits. Downloads no model; reads a few MB of each (of more than 12, the
+    smallest) for its header."""
     _check("REPO", "model_repo", repo)
     _check("--revision", "model_revision", revision)
     _check("--endpoint", "hf_endpoint", endpoint)
@@ -90,6 +91,10 @@ def _cards(text: str) -> dict[str, int]:
         name, _, size = each.rpartition(",")
         if not name.strip() or not size.strip().isdecimal():
             raise UserError(f"--cards: found {each!r}, allowed: NAME,MIB such as RTX 4090,24564")
+        if name.strip() in found:
+            raise UserError(
+                f"--cards: {name.strip()!r} is there twice; give each card its own name"
+            )
         found[name.strip()] = int(size) * MIB
     return found
 
@@ -137,6 +142,8 @@ def _row(
     own = headers.get(file.name)
     header = own if file.name in headers else next(filter(None, headers.values()), None)
     ladder = sorted({context, *(each for each in CONTEXTS if each > context)})
+    if header and header.context_length:  # trained for so many tokens and no more
+        ladder = [each for each in ladder if each <= header.context_length]
     rooms: dict[str, int | None] = {}
     for name, memory in memories.items() if header else ():
         fitting = [each for each in ladder if header and _total(header, file.size, each) <= memory]
@@ -158,7 +165,7 @@ def _total(header: Header, size: int, context: int) -> int:
 def _cells(row: dict[str, Any], cards: Iterable[str]) -> list[str]:
     heads = {True: "yes", False: "no", None: "?"}[row["mtp"]]
     rooms = [str(row["contexts"].get(card, "?") or "no") for card in cards]
-    return [row["name"], f"{row['size'] / 1e9:.1f}", row["quant"] or "-", heads, *rooms]
+    return [row["name"], f"{row['size'] / 1e9:.2f}", row["quant"] or "-", heads, *rooms]
 
 
 def _show(columns: list[str], rows: list[list[str]]) -> None:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import sys
 from pathlib import Path
-from typing import Any
 
 import click
 
@@ -32,9 +31,10 @@ def update(inventory: Path) -> None:
     of_the_hub = [each for each in sound.values() if from_the_hub(each)]
     if not of_the_hub:
         raise UserError(f"{inventory}: no host gets its model from the hub; nothing to update")
-    for line in _forget_choices(lock, of_the_hub):
-        print(line)
     named = {model_source.key(each): each for each in of_the_hub if each.model_quant is None}
+    for each in of_the_hub:
+        if each.model_quant is not None:
+            named |= _forget_choices(lock, each)
     faults = []
     for key, each in sorted(named.items()):
         try:
@@ -64,13 +64,21 @@ def _update(lock: Lockfile, key: str, settings: Settings) -> str:
     return f"sha256 {before} -> {new['sha256'][:12]}…, {size}, revision {new['revision'][:12]}"
 
 
-def _forget_choices(lock: Lockfile, of_the_hub: list[Settings]) -> list[str]:
-    """Choices of model_quant are made on hosts, by their cards: the next run makes them anew."""
-    lines = []
-    repositories = {each.model_repo for each in of_the_hub if each.model_quant}
+def _forget_choices(lock: Lockfile, settings: Settings) -> dict[str, Settings]:
+    """Choices of model_quant are made on hosts, by their cards: the next run makes them anew. The
+    files that were chosen are updated like those that are named; returns them."""
+    chosen: dict[str, Settings] = {}
     for key in lock.keys("choices"):
-        if key.split(" ")[0].split("@")[0] in repositories:
-            file: Any = lock.get("choices", key).get("file")
-            lock.forget("choices", key)
-            lines.append(f"{key}: {file} forgotten, the next `up` chooses anew")
-    return lines
+        words = key.split(" ")
+        if words[0].split("@")[0] != settings.model_repo or words[1] != settings.model_quant:
+            continue
+        file = str(lock.get("choices", key).get("file"))
+        lock.forget("choices", key)
+        print(f"{key}: {file} forgotten, the next `up` chooses anew")
+        named = settings.model_copy(update={"model_file": file, "model_quant": None})
+        chosen[model_source.key(named)] = named
+    if not chosen:
+        print(
+            f"{settings.model_repo}: model_quant {settings.model_quant} is chosen by the next `up`"
+        )
+    return chosen

@@ -37,6 +37,6 @@ def summary(entry: dict[str, Any]) -> str:
         return f"{found['verdict']}, the lines above say more"
     size, seconds = found["bytes"], max(found["seconds"], 1e-3)
     return (
-        f"right: {found['words']}, {size / 1e9:.2f} GB in {seconds:.1f} s "
-        f"({size / 1e6 / seconds:.0f} MB/s)"
+        f"right: {size / 1e9:.2f} GB in {seconds:.1f} s ({size / 1e6 / seconds:.0f} MB/s), "
+        f"{found['words']}"
     )

@@ -10,6 +10,7 @@ import click
 
 from llamarig.cli import checks, deploy, runner, table
 from llamarig.cli.program import typed
+from llamarig.rehearsal import model
 from llamarig.rehearsal.lab import Lab
 
 INVENTORY = "from llamarig.rehearsal.inventory import hosts as _hosts\n\nhosts = _hosts()\n"
@@ -34,7 +35,7 @@ def rehearse(count: int, yes: bool, json_path: Path | None) -> None:
     if not deploy.proven(result):
         click.echo("llamarig: the proof did not pass; the lines above say why", err=True)
         sys.exit(1)
-    _what_next(result, place)
+    _what_next(result, place, (lab.state.services or {}).get("hub", ""))
 
 
 def inventory(lab: Lab) -> Path:
@@ -50,7 +51,7 @@ def inventory(lab: Lab) -> Path:
     return site / "inventory.py"
 
 
-def _what_next(result: runner.Result, place: Path) -> None:
+def _what_next(result: runner.Result, place: Path, hub: str) -> None:
     name, entry = sorted(result.hosts.items())[0]
     url = entry["url"]
     body = '{"messages":[{"role":"user","content":"Count to ten."}],"max_tokens":32}'
@@ -61,4 +62,5 @@ def _what_next(result: runner.Result, place: Path) -> None:
     llamarig = typed()
     print(f"  {llamarig} lab ssh {name}    # log in")
     print(f"  {llamarig} up {here}    # again: nothing to do")
+    print(f"  HF_ENDPOINT={hub} {llamarig} models list {model.REPO}    # what its hub offers")
     print(f"  {llamarig} lab down    # throw it all away")

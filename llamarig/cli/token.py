@@ -11,7 +11,7 @@ from typing import Any
 import click
 
 from llamarig.errors import UserError
-from llamarig.hub.token import VARIABLE
+from llamarig.hub.token import TYPED, VARIABLE
 
 
 def _ask(context: click.Context, option: click.Parameter, wanted: bool) -> None:
@@ -20,7 +20,10 @@ def _ask(context: click.Context, option: click.Parameter, wanted: bool) -> None:
         return
     if sys.stdin is None or not sys.stdin.isatty():
         raise UserError(f"--ask-token: no terminal to ask at; set {VARIABLE} or hf_token_file")
-    os.environ[VARIABLE] = getpass("token of the hub: ")
+    typed = getpass("token of the hub: ").strip()
+    if not typed:
+        raise UserError("--ask-token: nothing was typed; a token of the hub begins with hf_")
+    os.environ[TYPED] = typed
 
 
 def token_option(command: Callable[..., Any]) -> Callable[..., Any]:
@@ -31,5 +34,5 @@ def token_option(command: Callable[..., Any]) -> Callable[..., Any]:
         expose_value=False,
         is_eager=True,
         callback=_ask,
-        help=f"Ask for the hub's token (else hf_token_file, or {VARIABLE} if set).",
+        help=f"Ask for the hub's token; it goes before hf_token_file and {VARIABLE}.",
     )(command)

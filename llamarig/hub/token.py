@@ -8,19 +8,23 @@ from pathlib import Path
 from llamarig.settings import Settings
 
 VARIABLE = "HF_TOKEN"
+# How the token that was typed reaches the run that asked for it.
+TYPED = "LLAMARIG_HF_TOKEN"
 # Below /run: in memory, root's alone, gone at boot at the latest.
 FOLDER = "/run/llamarig"
 ONE_LINE = "a token is one line of text without spaces"
 
 
 def token(settings: Settings) -> str | None:
-    """The token, or None where there is none.
+    """The token, or None where there is none: typed for this run, else of the file, else of the
+    environment.
 
     Raises:
         ValueError: hf_token_file can't be read or holds no token; never with its content.
     """
-    if settings.hf_token_file is None:
-        found, source = os.environ.get(VARIABLE, "").strip(), VARIABLE
+    if settings.hf_token_file is None or os.environ.get(TYPED):
+        source = TYPED if os.environ.get(TYPED) else VARIABLE
+        found = os.environ.get(source, "").strip()
         if not found:
             return None
     else:

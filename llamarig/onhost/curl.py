@@ -6,6 +6,7 @@ Authorization header to no other host than the first (since 7.58).
 
 from __future__ import annotations
 
+import contextlib
 import ctypes
 import signal
 import subprocess
@@ -110,8 +111,10 @@ def run(request: Request, lock: int, watch: Callable[[], bool]) -> Outcome:
             raise Stop("curl is missing on this host; install the package curl") from None
         try:
             assert child.stdin is not None
-            child.stdin.write(_config(request).encode())
-            child.stdin.close()
+            # curl that ended before it read all says why by its exit status.
+            with contextlib.suppress(BrokenPipeError):
+                child.stdin.write(_config(request).encode())
+                child.stdin.close()
             while True:
                 try:
                     code = child.wait(POLL_SECONDS)

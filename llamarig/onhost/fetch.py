@@ -1,6 +1,7 @@
 """The model file on the host: resolved once, fetched, every byte judged by sha256, then placed.
 
-`fetch.json` has repo, file, the pins revision, sha256 and size (each may be null), hf_home,
+`fetch.json` has repo, file, the pins revision, sha256 and size (each may be null), asked (the
+revision that the user named, null for main), hf_home,
 endpoint, token_file, result (where the record goes), min_free_bytes, rate_limit (bytes a second or
 null), xet (let the hub's client fetch) and source:
 
@@ -96,7 +97,8 @@ def _usable(place: Place) -> bool:
     except OSError as error:
         print(f"{place.blob} can't be read ({error.strerror})", flush=True)
     print(f"the copy of {place.file} in the cache has wrong bytes: fetching it anew", flush=True)
-    return False
+    with open(place.suspect, "wb"):
+        return False
 
 
 def _fill(config: dict[str, Any], place: Place, lock: int) -> None:
@@ -122,11 +124,11 @@ def _bring(config: dict[str, Any], place: Place, lock: int) -> None:
     """The right bytes under the blob's name, or a Stop."""
     if _usable(place):
         return
-    if config.get("xet") and size_of(place.partial) != place.size:
+    # The client takes any file of that name for the right one: beside a wrong one curl is used.
+    if config.get("xet") and not os.path.lexists(place.blob):
+        hub_cache.remove(place.partial)
         _check_space(config, place)
         hub_client.prepare(config)
-        # The client takes any file of that name for the right one.
-        hub_cache.remove(place.blob)
         hub_client.download(config, place)
         found = _other_sha256(place, place.blob)
         if found:
@@ -153,8 +155,9 @@ def _into_cache(config: dict[str, Any]) -> None:
         if _done_before(config):
             return
         _bring(config, place, lock)
-        hub_cache.remove(place.partial)
-        hub_cache.link(place, config.get("revision"))
+        for leftover in (place.partial, place.suspect):
+            hub_cache.remove(leftover)
+        hub_cache.link(place, config.get("asked"))
         blob = os.path.realpath(place.blob)
         record.write(
             config, blob, os.stat(blob), repo=place.repo, file=place.file,

@@ -47,6 +47,11 @@ class Place:
         """Beside `hub`, so that a rename places it and `hf cache prune` leaves it."""
         return os.path.join(self.hf_home, "llamarig", f"{self.sha256}.partial")
 
+    @property
+    def suspect(self) -> str:
+        """Says that the blob was found wrong and still has its name: nobody may count it."""
+        return os.path.join(self.hf_home, "llamarig", f"{self.sha256}.suspect")
+
 
 def size_of(path: str) -> int:
     """Bytes of a file; 0 where there is none."""

@@ -6,6 +6,7 @@ unless a generation needs the name. Somebody's own file (model_path) is never to
 
 from __future__ import annotations
 
+import contextlib
 import glob
 import os
 import time
@@ -43,10 +44,13 @@ def judge(record: dict[str, Any]) -> tuple[str, str]:
 
 
 def set_aside(record: dict[str, Any], record_path: str, used: list[int]) -> str | None:
-    """Take the record away, and the file's name where no generation needs it; the file's new name
-    if it got one."""
-    os.unlink(record_path)
+    """Take all records of the file away (each way to ask for it has its own), and the file's name
+    where no generation needs it; the file's new name if it got one."""
     path = os.path.realpath(str(record["path"]))
+    for each in glob.glob(os.path.join(glob.escape(os.path.dirname(record_path)), "*.json")):
+        with contextlib.suppress(OSError, ValueError, KeyError, TypeError):
+            if each == record_path or os.path.realpath(read_json(each)["path"]) == path:
+                os.unlink(each)
     if used or record.get("source") == "path" or not os.path.exists(path):
         return None
     os.rename(path, path + DAMAGED)

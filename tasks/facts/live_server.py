@@ -14,13 +14,15 @@ _GENERATION = re.compile(re.escape(GENERATIONS) + r"/(\d+)/")
 
 @dataclass(frozen=True)
 class LiveState:
-    """generation: the one whose binary runs (None: nothing runs); since: systemd's own text."""
+    """generation: the one whose binary runs (None: nothing runs); since: systemd's own text;
+    replaced: it has a model in memory whose file was replaced since (damaged, brought anew)."""
 
     active: str = "inactive"
     pid: int = 0
     since: str = ""
     restarts: int = 0
     generation: int | None = None
+    replaced: bool = False
 
 
 class LiveServer(FactBase[LiveState]):
@@ -35,7 +37,8 @@ class LiveServer(FactBase[LiveState]):
             f"systemctl show {LIVE_UNIT} -p ActiveState -p MainPID -p NRestarts "
             "-p ActiveEnterTimestamp; "
             f"pid=$(systemctl show {LIVE_UNIT} -p MainPID --value); "
-            '[ "${pid:-0}" != 0 ] && echo "Command=$(tr "\\0" " " <"/proc/$pid/cmdline")"; true'
+            '[ "${pid:-0}" != 0 ] && echo "Command=$(tr "\\0" " " <"/proc/$pid/cmdline")" && '
+            'grep -q "/blobs/.*(deleted)$" "/proc/$pid/maps" && echo Replaced=yes; true'
         )
 
     def process(self, output: list[str]) -> LiveState:
@@ -47,4 +50,5 @@ class LiveServer(FactBase[LiveState]):
             since=values.get("ActiveEnterTimestamp", ""),
             restarts=int(values.get("NRestarts") or 0),
             generation=int(running[1]) if running else None,
+            replaced=values.get("Replaced") == "yes",
         )

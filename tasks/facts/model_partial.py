@@ -10,14 +10,16 @@ from pyinfra.api.facts import FactBase
 
 # stat follows a blob that is a link, as the hub's client makes them with Xet.
 _SIZES = """
-for f in {blob} {partial} {incoming}; do stat -L -c %s "$f" 2>/dev/null || echo 0; done
+if [ -e {suspect} ]; then echo 0; else stat -L -c %s {blob} 2>/dev/null || echo 0; fi
+for f in {partial} {incoming}; do stat -L -c %s "$f" 2>/dev/null || echo 0; done
 echo $(( $(stat -c %b {incoming} 2>/dev/null || echo 0) * 512 ))
 """
 
 
 @dataclass(frozen=True)
 class PartialState:
-    """Bytes of the placed blob, of our partial file and of what a controller sent; 0: not there.
+    """Bytes of the placed blob (0 if it was found wrong), of our partial file and of what a
+    controller sent; 0: not there.
 
     allocated: bytes that what was sent takes up on the disk.
     """
@@ -29,10 +31,10 @@ class PartialState:
 
 
 class ModelPartial(FactBase[PartialState | None]):
-    """The sizes of three paths."""
+    """The sizes of three paths; suspect: the file that says that the blob is wrong."""
 
-    def command(self, blob: str, partial: str, incoming: str) -> str:
-        paths = {"blob": blob, "partial": partial, "incoming": incoming}
+    def command(self, blob: str, suspect: str, partial: str, incoming: str) -> str:
+        paths = {"blob": blob, "suspect": suspect, "partial": partial, "incoming": incoming}
         return _SIZES.format(**{name: shlex.quote(path) for name, path in paths.items()}).strip()
 
     def process(self, output: list[str]) -> PartialState:

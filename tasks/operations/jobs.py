@@ -97,14 +97,14 @@ def launch(spec: Spec) -> Generator[PyinfraCommand, None, None]:
     folder = f"{JOBS}/{spec.name}"
     kind = spec.name.split("-", 1)[0]
     name, content = build_bundle()
-    yield StringCommand(
-        f"install -d -m 755 {LIB} {JOBS} && rm -rf {folder} && install -d -m 755 {folder}"
-    )
     # Two jobs of a kind would fight for the same cores and folders: the settings changed, so the
     # older one is of no use any more.
     yield StringCommand(
         f"systemctl list-units --plain --no-legend 'llamarig-{kind}-*' | awk '{{print $1}}' | "
         "xargs -r systemctl stop"
+    )
+    yield StringCommand(
+        f"install -d -m 755 {LIB} {JOBS} && rm -rf {folder} && install -d -m 755 {folder}"
     )
     yield FileUploadCommand(io.BytesIO(content), f"{LIB}/{name}")
     for file, text in {**spec.files, "job.json": spec.document()}.items():

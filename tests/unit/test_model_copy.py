@@ -231,13 +231,13 @@ def test_root_takes_the_file_over_also_after_a_cut(tmp_path: Path) -> None:
 
 
 def test_the_host_tells_what_it_has(tmp_path: Path) -> None:
-    paths = [tmp_path / each for each in ("the blob", "partial", "incoming")]
+    paths = [tmp_path / each for each in ("the blob", "suspect", "partial", "incoming")]
     paths[0].write_bytes(b"x" * 10)
-    paths[2].write_bytes(b"x" * 5000)
+    paths[3].write_bytes(b"x" * 5000)
     command = ModelPartial().command(*map(str, paths))
     told = subprocess.run(["sh", "-c", command], capture_output=True, text=True, check=True)
     found = ModelPartial().process(told.stdout.splitlines())
-    assert found == PartialState(10, 0, 5000, paths[2].stat().st_blocks * 512)
+    assert found == PartialState(10, 0, 5000, paths[3].stat().st_blocks * 512)
 
 
 def test_a_file_is_hashed_once_until_it_is_touched(source: Path, tmp_path: Path) -> None:

@@ -23,7 +23,7 @@ WRONG = {**RIGHT, "verdict": "wrong", "words": "/b has sha256 1, its record says
 
 def test_a_right_model_is_said_with_its_speed() -> None:
     line = models_verify.summary({"verified": RIGHT})
-    assert line == "right: /data/m.gguf, 16.80 GB in 16.0 s (1050 MB/s)"
+    assert line == "right: 16.80 GB in 16.0 s (1050 MB/s), /data/m.gguf"
 
 
 @pytest.mark.parametrize(
@@ -44,8 +44,8 @@ def test_a_host_without_a_right_model_says_so(entry: dict[str, Any], line: str) 
         ({"source": "path"}, "it is your own file and stays as it is: mend it, then: llamarig up"),
         (
             {"generations": [3, 4]},
-            "generation 3, 4 uses it, so it stays there: `llamarig up` brings it anew, then "
-            "restart llama-server.service on the host",
+            "generation 3, 4 uses it, so it stays there: `llamarig up` brings it anew and "
+            "restarts the server",
         ),
     ],
 )
