@@ -54,6 +54,7 @@ def shown(key: str, value: object) -> str:
     if not isinstance(value, (str, int, float, type(None))):
         return f"a value of type {type(value).__name__}"
     text = re.sub(r"(://)[^/@]*@", r"\1…@", repr(value))
+    text = re.sub(r"(://[^?]*\?).*", r"\1…'", text)
     return text if len(text) <= _LONGEST else text[: _LONGEST - 1] + "…"
 
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 import hashlib
 import json
 import os
+import re
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -16,6 +17,7 @@ from typing import Any
 CHUNK = 4 * 2**20
 # The stamps of this many files are kept, the latest ones.
 MOST = 100
+_SHA256 = re.compile("[0-9a-f]{64}")
 
 Progress = Callable[[int, int], None]
 
@@ -34,8 +36,10 @@ def sha256(path: Path, progress: Progress, stamps: Path | None = None) -> str:
     stamps = stamps or stamps_file()
     key, state = str(path.absolute()), _state(os.stat(path))
     known = _read(stamps).get(key)
-    if isinstance(known, dict) and known.get("state") == state and known.get("sha256"):
-        return str(known["sha256"])
+    if isinstance(known, dict) and known.get("state") == state:
+        kept = known.get("sha256")
+        if isinstance(kept, str) and _SHA256.fullmatch(kept):
+            return kept
     digest, done = hashlib.sha256(), 0
     with path.open("rb", buffering=0) as file:
         before = os.fstat(file.fileno())
@@ -57,7 +61,7 @@ def _read(stamps: Path) -> dict[str, Any]:
     """The stamps; nothing where there are none that can be read: then a file is hashed again."""
     try:
         found = json.loads(stamps.read_text(encoding="utf-8"))
-    except (OSError, ValueError):
+    except (OSError, ValueError, RecursionError):
         return {}
     return found if isinstance(found, dict) else {}
 

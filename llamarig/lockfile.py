@@ -16,56 +16,119 @@ from __future__ import annotations
 import contextlib
 import fcntl
 import os
-import re
+import stat
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any
 
 import yaml
+from annotated_types import Ge, Le
+from pydantic import TypeAdapter, ValidationError
+from pydantic.fields import FieldInfo
 
+from llamarig.display import plain
 from llamarig.errors import UserError
+from llamarig.faults import shown
+from llamarig.values import Commit, ModelFile, Sha256, allowed
 
 HEADER = "# Written by llamarig: what was resolved once. Keep it with the site.\n"
 MEND = "take it from your version control, or remove it and let hosts resolve anew"
-FORMS = {
-    "commit": r"[0-9a-f]{40}",
-    "revision": r"[0-9a-f]{40}",
-    "sha256": r"[0-9a-f]{64}",
-    "size": r"[0-9]+",
-    "mtp_layers": r"[0-9]+",
-    "file": r"[^\s]+\.gguf",
+FORMS: dict[str, Any] = {
+    "commit": Commit,
+    "revision": Commit,
+    "sha256": Sha256,
+    "size": Annotated[int, Ge(1), Le(2**50)],
+    # GGUF keeps it in 32 bits.
+    "mtp_layers": Annotated[int, Ge(0), Le(2**32 - 1)],
+    "file": ModelFile,
 }
+NUMBERS = ("size", "mtp_layers")
 SECTIONS = ("llama_cpp", "models", "choices")
+# repr() refuses numbers of more than 4300 digits.
+_MOST_BITS = 1024
 
 
 def _kind(value: object) -> str:
     return "nothing" if value is None else f"a value of type {type(value).__name__}"
 
 
+def _label(key: object) -> str:
+    """A key as a line may show it: YAML can put any character, and any type, into one."""
+    if not isinstance(key, str):
+        return f"a key of type {type(key).__name__}"
+    return key if key.isprintable() else repr(key)
+
+
+def _value_fault(name: str, value: object) -> str | None:
+    form = FORMS[name]
+    try:
+        TypeAdapter(form).validate_python(value, strict=True)
+    except ValidationError:
+        endless = isinstance(value, int) and value.bit_length() > _MOST_BITS
+        found = _kind(value) if value is None or endless else shown(name, value)
+        # YAML takes a hash that happens to have no letters for a number.
+        unquoted = isinstance(value, (int, float)) and name not in NUMBERS
+        expected = "text in quotes" if unquoted else allowed(FieldInfo.from_annotation(form))
+        return f"found {found}, expected {expected}"
+    return None
+
+
 def _entry_faults(entry: object) -> list[str]:
     """What llamarig can't have written under a key."""
     if not isinstance(entry, dict):
         return [f"found {_kind(entry)}, expected a mapping"]
-    return [
-        f"{name}: {'unknown' if name not in FORMS else f'found {value!r}'}"
-        for name, value in entry.items()
-        if name not in FORMS or not re.fullmatch(FORMS[name], str(value))
-    ]
+    lines = []
+    for name, value in entry.items():
+        fault = "unknown" if name not in FORMS else _value_fault(name, value)
+        if fault:
+            lines.append(f"{_label(name)}: {fault}")
+    return lines
+
+
+def _section_faults(entries: object) -> list[str]:
+    if not isinstance(entries, dict):
+        return [f"found {_kind(entries)}, expected a mapping"]
+    lines = []
+    for key, entry in entries.items():
+        if isinstance(key, str):
+            lines += [f"{_label(key)}: {fault}" for fault in _entry_faults(entry)]
+        else:
+            lines.append(f"found {_label(key)}, expected text")
+    return lines
 
 
 class Lockfile:
-    """The file at `path`; a missing file holds nothing."""
+    """The file at `path`, or the one that a link there leads to; a missing file holds nothing."""
 
     def __init__(self, path: Path) -> None:
         self.path = path
 
-    def _read(self) -> dict[str, Any]:
-        if not self.path.exists():
-            return {}
+    def _text(self) -> str | None:
+        """What the file holds; None where there is none."""
         try:
-            content = yaml.safe_load(self.path.read_text(encoding="utf-8"))
-        except (yaml.YAMLError, ValueError, OSError) as error:
-            reason = str(error).splitlines()[0]
+            # A FIFO must not keep us waiting for its other end.
+            handle = os.open(self.path, os.O_RDONLY | os.O_NONBLOCK)
+        except FileNotFoundError:
+            return None
+        if not stat.S_ISREG(os.fstat(handle).st_mode):
+            os.close(handle)
+            raise UserError(f"{self.path}: no regular file; {MEND}")
+        with open(handle, encoding="utf-8") as file:
+            return file.read()
+
+    def _read(self) -> dict[str, Any]:
+        try:
+            text = self._text()
+            content = {} if text is None else yaml.safe_load(text)
+        except UserError:
+            raise
+        except OSError as error:
+            raise UserError(f"{self.path}: can't be read ({error.strerror})") from None
+        except RecursionError:
+            raise UserError(f"{self.path}: nested too deeply; {MEND}") from None
+        except Exception as error:
+            # PyYAML lets through whatever a malformed value raises in its constructors.
+            reason = plain((str(error).splitlines() or [type(error).__name__])[0])
             raise UserError(f"{self.path}: not readable as YAML ({reason}); {MEND}") from None
         if not isinstance(content, dict):
             raise UserError(f"{self.path}: expected a mapping with llama_cpp and models; {MEND}")
@@ -80,12 +143,10 @@ class Lockfile:
         lines = []
         for section, entries in content.items():
             if section not in SECTIONS:
-                lines.append(f"{section}: unknown, llamarig writes {', '.join(SECTIONS)}")
-            elif not isinstance(entries, dict):
-                lines.append(f"{section}: found {_kind(entries)}, expected a mapping")
+                known = ", ".join(SECTIONS)
+                lines.append(f"{_label(section)}: unknown, llamarig writes {known}")
             else:
-                for key, entry in entries.items():
-                    lines += [f"{section}: {key}: {fault}" for fault in _entry_faults(entry)]
+                lines += [f"{section}: {fault}" for fault in _section_faults(entries)]
         return [f"{self.path}: {line}; {MEND}" for line in lines]
 
     def get(self, section: str, key: str) -> dict[str, Any]:
@@ -104,39 +165,69 @@ class Lockfile:
         return self.replace(section, key, values)
 
     def replace(self, section: str, key: str, values: dict[str, Any]) -> bool:
-        """Write an entry, whatever was there; True if the file changed."""
+        """Write an entry, whatever was there; True if the file changed.
+
+        Raises:
+            UserError: the file is damaged, or can't be written.
+        """
         with self._alone():
             content = self._read()
-            entries = content.setdefault(section, {})
+            entries = self._entries(content, section)
             if entries.get(key) == values:
                 return False
-            entries[key] = values
-            self._write(content)
+            self._write({**content, section: {**entries, key: values}})
             return True
 
     def forget(self, section: str, key: str) -> None:
-        """Remove an entry, if it is there."""
+        """Remove an entry, if it is there.
+
+        Raises:
+            UserError: the file is damaged, or can't be written.
+        """
         with self._alone():
             content = self._read()
-            if content.get(section, {}).pop(key, None) is not None:
+            entries = self._entries(content, section)
+            if key in entries:
+                content[section] = {name: each for name, each in entries.items() if name != key}
                 self._write({name: each for name, each in content.items() if each})
-
-    @contextlib.contextmanager
-    def _alone(self) -> Iterator[None]:
-        """Two runs of a site must not lose each other's pins; the folder itself is the lock."""
-        handle = os.open(self.path.parent, os.O_RDONLY)
-        try:
-            fcntl.flock(handle, fcntl.LOCK_EX)
-            yield
-        finally:
-            os.close(handle)
-
-    def _write(self, content: dict[str, Any]) -> None:
-        temporary = self.path.with_name(f"{self.path.name}.{os.getpid()}.tmp")
-        temporary.write_text(HEADER + yaml.safe_dump(content, sort_keys=True))
-        temporary.replace(self.path)
 
     def keys(self, section: str) -> list[str]:
         """The keys of a section, sorted."""
         entries = self._read().get(section)
-        return sorted(entries) if isinstance(entries, dict) else []
+        if not isinstance(entries, dict):
+            return []
+        return sorted(key for key in entries if isinstance(key, str))
+
+    def _entries(self, content: dict[str, Any], section: str) -> dict[str, Any]:
+        entries = content.get(section, {})
+        if not isinstance(entries, dict):
+            found = f"{section}: found {_kind(entries)}, expected a mapping"
+            raise UserError(f"{self.path}: {found}; {MEND}")
+        return entries
+
+    def _target(self) -> Path:
+        """The file itself: a link to a lock that sites share stays a link."""
+        return Path(os.path.realpath(self.path))
+
+    @contextlib.contextmanager
+    def _alone(self) -> Iterator[None]:
+        """Two runs of a site must not lose each other's pins; the folder itself is the lock."""
+        with contextlib.ExitStack() as stack:
+            try:
+                handle = os.open(self._target().parent, os.O_RDONLY)
+                stack.callback(os.close, handle)
+                fcntl.flock(handle, fcntl.LOCK_EX)
+            except OSError as error:
+                raise UserError(f"{self.path}: can't be locked ({error.strerror})") from None
+            yield
+
+    def _write(self, content: dict[str, Any]) -> None:
+        target = self._target()
+        temporary = target.with_name(f"{target.name}.{os.getpid()}.tmp")
+        try:
+            temporary.write_text(HEADER + yaml.safe_dump(content, sort_keys=True), encoding="utf-8")
+            temporary.replace(target)
+        except OSError as error:
+            with contextlib.suppress(OSError):
+                temporary.unlink(missing_ok=True)
+            raise UserError(f"{self.path}: can't be written ({error.strerror})") from None

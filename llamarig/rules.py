@@ -144,8 +144,23 @@ def _broken_model(settings: Settings) -> Iterator[Broken]:
             'None, or model_from = "controller"',
             ("model_local_file", "model_from"),
         )
+    if settings.hf_xet and (settings.hf_endpoint or settings.download_limit_mib):
+        other = "hf_endpoint" if settings.hf_endpoint else "download_limit_mib"
+        yield Broken(
+            "hf_xet",
+            True,
+            f"False while {other} is set: the hub's Xet client keeps neither",
+            ("hf_xet", other),
+        )
     if settings.model_quant is None:
         return
+    if settings.model_from == "controller":
+        yield Broken(
+            "model_quant",
+            settings.model_quant,
+            'None while model_from is "controller": name the file with model_file',
+            ("model_quant", "model_from"),
+        )
     for key in ("model_file", "model_path", "model_local_file", "model_sha256"):
         if key in given and getattr(settings, key) is not None:
             yield Broken(

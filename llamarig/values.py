@@ -88,6 +88,9 @@ def _model_file(value: str) -> str:
     part = r"[A-Za-z0-9][A-Za-z0-9._+@=,()-]*"
     if not re.fullmatch(rf"({part}/)*{part}\.gguf", value) or ".." in value:
         raise ValueError("not a GGUF's path")
+    # What file systems take for a name, and the hub's cache for a path.
+    if len(value) > 1000 or any(len(name) > 255 for name in value.split("/")):
+        raise ValueError("too long")
     if re.search(r"-\d{5}-of-\d{5}\.gguf$", value):
         raise ValueError("one part of several")
     return value

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Generator
+from collections.abc import Generator, Mapping
+from typing import Any
 
 from pyinfra.api.command import PyinfraCommand
 from pyinfra.api.operation import operation
@@ -10,6 +11,7 @@ from pyinfra.context import host, state
 from pyinfra.operations import files
 
 from llamarig import report
+from llamarig.errors import UserError
 from llamarig.paths import JOBS
 from llamarig.settings import Settings
 from llamarig.tasks import model_choice, model_copy, model_job, model_source, site, toolchain
@@ -73,10 +75,9 @@ def download(settings: Settings) -> Generator[PyinfraCommand, None, None]:
         return
     # Pinned before the first byte: a run that is killed goes on with the same file, even if the
     # branch moves meanwhile, and so does every other host.
-    if state.is_executing:
-        model_choice.write_down()
-        if known := model_source.known(settings):
-            model_source.write_down(settings, known)
+    if state.is_executing and (problem := _written_down(settings, model_source.known(settings))):
+        yield failure(problem)
+        return
     told = host.get_fact(TextFile, path=f"{JOBS}/{spec.name}/fetch.json")
     if told == spec.files["fetch.json"]:
         yield from jobs.start(spec)
@@ -110,20 +111,27 @@ def arrive(settings: Settings) -> Generator[PyinfraCommand, None, None]:
     if settings.spec_type != "none" and found.nextn_predict_layers == 0:
         yield failure(f"model_file: {model_source.name(settings)} {NO_HEADS}")
         return
-    _pin(settings, found)
+    # What came is held: the next host, and the next run, get the same bytes.
+    if problem := _written_down(settings, {} if settings.model_path else _pin(found)):
+        yield failure(problem)
 
 
-def _pin(settings: Settings, found: ModelRecord) -> None:
-    """Hold what came: the next host, and the next run, get the same bytes."""
-    model_choice.write_down()
-    if settings.model_path:
-        return
-    model_source.write_down(
-        settings,
-        {
-            "revision": found.revision,
-            "sha256": found.sha256,
-            "size": found.size,
-            "mtp_layers": found.nextn_predict_layers,
-        },
-    )
+def _pin(found: ModelRecord) -> dict[str, str | int]:
+    """A verified file as llamarig.lock has it."""
+    return {
+        "revision": found.revision,
+        "sha256": found.sha256,
+        "size": found.size,
+        "mtp_layers": found.nextn_predict_layers,
+    }
+
+
+def _written_down(settings: Settings, pin: Mapping[str, Any]) -> str | None:
+    """Hold a choice and a pin in llamarig.lock; the line that says why that can't be."""
+    try:
+        model_choice.write_down()
+        if pin:
+            model_source.write_down(settings, dict(pin))
+    except UserError as error:
+        return str(error)
+    return None

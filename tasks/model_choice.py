@@ -95,11 +95,11 @@ def _largest(
     settings: Settings, listing: catalogue.Listing, memory: int, token: str | None
 ) -> tuple[catalogue.GgufFile, str]:
     """The largest file that fits and the parts of its estimate; one header speaks for all files."""
-    smallest = min(listing.files, key=lambda each: each.size)
+    smallest = quant.smallest(listing)
     at = catalogue.resolve(
         settings.model_repo, smallest.name, listing.revision, settings.hf_endpoint, token
     )
-    header = remote_header.read(at.url, token).header
+    header = remote_header.read(at.url, token, size=at.size).header
 
     def need(size: int) -> fit.Estimate:
         return fit.estimate(

@@ -25,6 +25,8 @@ def local_file(settings: Settings, revision: str | None, cache: Path | None = No
         path = Path(settings.model_local_file).expanduser()
     else:
         path = _cached(settings, revision, cache)
+    if path.exists() and not path.is_file():
+        raise UserError(f"model_local_file: {path} is no regular file; name the GGUF itself")
     try:
         with path.open("rb") as file:
             file.read(1)

@@ -8,6 +8,7 @@ from llamarig.display import say
 from llamarig.settings import Settings
 from llamarig.tasks import doctor, model_choice, model_look, site
 from llamarig.tasks.arrival import arrive
+from llamarig.tasks.facts.own_model import OwnModel
 from llamarig.tasks.facts.workstation import Lines, read
 from llamarig.tasks.findings import rules
 from llamarig.tasks.findings.finding import Rule
@@ -58,4 +59,7 @@ def judge(lines: Lines, settings: Settings, chosen: tuple[Rule, ...]) -> None:
 def look(lines: Lines, settings: Settings) -> None:
     """Choose the model where that was left to us, and refuse one that can't be sped up."""
     problem = model_choice.choose(read(lines), settings) or model_look.problem(site.settings())
+    if settings.model_path:
+        as_root = bool(host.data.get("_sudo"))
+        problem = host.get_fact(OwnModel, path=settings.model_path, _sudo=as_root)
     refuse(host.name, [problem] if problem else [])

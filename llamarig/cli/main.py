@@ -6,6 +6,7 @@ import errno
 import os
 import sys
 
+from llamarig.display import plain
 from llamarig.errors import UserError
 
 INTERRUPTED = 130
@@ -52,7 +53,9 @@ def _run() -> int:
 
 
 def _end(words: str, code: int) -> None:
-    print(f"llamarig: {words}", file=sys.stderr)
+    # Words may come from a hub or a file: they must not steer the terminal.
+    lines = [plain(each) for each in words.split("\n")]
+    print("llamarig: " + "\n".join(lines), file=sys.stderr)
     sys.exit(code)
 
 

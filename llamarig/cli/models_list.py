@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import sys
 from collections.abc import Iterable
 from concurrent.futures import ThreadPoolExecutor, as_completed
@@ -17,7 +18,9 @@ from rich.text import Text
 
 from llamarig import values
 from llamarig.cli.token import token_option
+from llamarig.display import plain
 from llamarig.errors import UserError
+from llamarig.faults import shown
 from llamarig.hub import catalogue, fit, remote_header
 from llamarig.hub import token as hub_token
 from llamarig.onhost.gguf_header import Header
@@ -30,6 +33,10 @@ CARDS = "16 GB,16376;24 GB,24564;32 GB,32607"
 # Each header is some MB; of more files than this only the smallest are read.
 MOST_HEADERS = 12
 THREADS = 4
+# Of more files than this the smallest are shown.
+MOST_SHOWN = 200
+# MiB; no card has more.
+MOST_MEMORY = 2**31
 
 # By file name; None: it has no header that could be read.
 Headers = dict[str, Header | None]
@@ -60,18 +67,28 @@ def list_models(
         headers = _headers(listing, endpoint, token)
     except (catalogue.Unreachable, ValueError) as error:
         raise UserError(str(error)) from None
-    rows = [_row(each, headers, memories, context) for each in listing.files]
+    rows = [_row(each, headers, memories, context) for each in listing.files[:MOST_SHOWN]]
+    split = listing.split[:MOST_SHOWN]
+    more = len(listing.files) + len(listing.split) - len(rows) - len(split)
     if as_json:
         found = {"repo": repo, "revision": listing.revision, "files": rows}
-        print(json.dumps({**found, "split": [asdict(each) for each in listing.split]}, indent=2))
+        parts = [asdict(each) for each in split]
+        print(json.dumps({**found, "split": parts, "more": more}, indent=2))
         return
     _show(
         ["file", "size GB", "quant", "MTP heads", *memories],
         [_cells(row, memories) for row in rows],
     )
-    for each in listing.split:
-        size = f"{each.size / 1e9:.1f} GB"
-        print(f"{each.name}: {each.parts} files, {size}, not supported; take one in one file")
+    for each in split:
+        print(plain(_split_line(each)))
+    if more:
+        print(f"and {more} more; see the repository's page")
+
+
+def _split_line(each: catalogue.SplitFile) -> str:
+    count = str(each.parts) if each.parts == each.of else f"{each.parts} of {each.of}"
+    size = f"{each.size / 1e9:.1f} GB"
+    return f"{each.name}: {count} files, {size}, not supported; take one in one file"
 
 
 def _check(name: str, setting: str, value: str | None) -> None:
@@ -81,21 +98,26 @@ def _check(name: str, setting: str, value: str | None) -> None:
             Settings.model_validate({setting: value})
     except ValidationError:
         allowed = values.allowed(Settings.model_fields[setting])
-        raise UserError(f"{name}: found {value!r}, allowed: {allowed}") from None
+        # An address may hold a password, and one that is none may hold it anywhere.
+        found = "" if setting == "hf_endpoint" else f"found {shown(setting, value)}, "
+        raise UserError(f"{name}: {found}allowed: {allowed}") from None
 
 
 def _cards(text: str) -> dict[str, int]:
     """Names of cards to bytes of their memory."""
     found = {}
     for each in filter(None, text.split(";")):
-        name, _, size = each.rpartition(",")
-        if not name.strip() or not size.strip().isdecimal():
-            raise UserError(f"--cards: found {each!r}, allowed: NAME,MIB such as RTX 4090,24564")
-        if name.strip() in found:
+        name, _, size = (part.strip() for part in each.rpartition(","))
+        # Digits are counted first: int() refuses thousands of them.
+        if not name or not re.fullmatch("[0-9]{1,10}", size) or not 0 < int(size) <= MOST_MEMORY:
             raise UserError(
-                f"--cards: {name.strip()!r} is there twice; give each card its own name"
+                f"--cards: found {shown('cards', each)}, allowed: NAME,MIB such as RTX 4090,24564"
             )
-        found[name.strip()] = int(size) * MIB
+        if name in found:
+            raise UserError(
+                f"--cards: {shown('cards', name)} is there twice; give each card its own name"
+            )
+        found[name] = int(size) * MIB
     return found
 
 
@@ -114,6 +136,7 @@ def _headers(listing: catalogue.Listing, endpoint: str | None, token: str | None
                 remote_header.read,
                 catalogue.url(listing.repo, each.name, listing.revision, endpoint),
                 token,
+                size=each.size,
             ): each
             for each in files
         }
@@ -130,7 +153,7 @@ def _headers(listing: catalogue.Listing, endpoint: str | None, token: str | None
     if files and not any(found.values()):
         raise faults[0]
     for fault in sorted(map(str, faults)):
-        print(f"llamarig: {fault}", file=sys.stderr)
+        print(f"llamarig: {plain(fault)}", file=sys.stderr)
     return found
 
 
@@ -170,6 +193,7 @@ def _cells(row: dict[str, Any], cards: Iterable[str]) -> list[str]:
 
 def _show(columns: list[str], rows: list[list[str]]) -> None:
     """Drawn on a terminal, columns of plain text elsewhere."""
+    columns, rows = list(map(plain, columns)), [list(map(plain, row)) for row in rows]
     if sys.stdout.isatty():
         drawn = Table(box=None, padding=(0, 2, 0, 0), pad_edge=False)
         for place, name in enumerate(columns):

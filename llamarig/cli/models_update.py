@@ -11,6 +11,7 @@ from llamarig import settings as all_settings
 from llamarig.cli import checks
 from llamarig.cli.inventory import inventory_argument
 from llamarig.cli.token import token_option
+from llamarig.display import plain
 from llamarig.errors import UserError
 from llamarig.hub.catalogue import Unreachable
 from llamarig.hub.look import look
@@ -38,7 +39,7 @@ def update(inventory: Path) -> None:
     faults = []
     for key, each in sorted(named.items()):
         try:
-            print(f"{key}: {_update(lock, key, each)}")
+            print(plain(f"{key}: {_update(lock, key, each)}"))
         except (UserError, Unreachable, ValueError) as error:
             faults.append(f"{key}: {error}; its pin stays as it was")
     if faults:
@@ -69,14 +70,15 @@ def _forget_choices(lock: Lockfile, settings: Settings) -> dict[str, Settings]:
     files that were chosen are updated like those that are named; returns them."""
     chosen: dict[str, Settings] = {}
     for key in lock.keys("choices"):
-        words = key.split(" ")
-        if words[0].split("@")[0] != settings.model_repo or words[1] != settings.model_quant:
+        repository, quantization = [*key.split(" "), ""][:2]
+        file = lock.get("choices", key).get("file")
+        if repository.split("@")[0] != settings.model_repo or quantization != settings.model_quant:
             continue
-        file = str(lock.get("choices", key).get("file"))
         lock.forget("choices", key)
-        print(f"{key}: {file} forgotten, the next `up` chooses anew")
-        named = settings.model_copy(update={"model_file": file, "model_quant": None})
-        chosen[model_source.key(named)] = named
+        print(plain(f"{key}: {file} forgotten, the next `up` chooses anew"))
+        if file:
+            named = settings.model_copy(update={"model_file": file, "model_quant": None})
+            chosen[model_source.key(named)] = named
     if not chosen:
         print(
             f"{settings.model_repo}: model_quant {settings.model_quant} is chosen by the next `up`"

@@ -11,7 +11,7 @@ from typing import Any
 import click
 
 from llamarig.errors import UserError
-from llamarig.hub.token import TYPED, VARIABLE
+from llamarig.hub.token import TYPED, VARIABLE, checked
 
 
 def _ask(context: click.Context, option: click.Parameter, wanted: bool) -> None:
@@ -20,10 +20,12 @@ def _ask(context: click.Context, option: click.Parameter, wanted: bool) -> None:
         return
     if sys.stdin is None or not sys.stdin.isatty():
         raise UserError(f"--ask-token: no terminal to ask at; set {VARIABLE} or hf_token_file")
-    typed = getpass("token of the hub: ").strip()
-    if not typed:
-        raise UserError("--ask-token: nothing was typed; a token of the hub begins with hf_")
-    os.environ[TYPED] = typed
+    try:
+        os.environ[TYPED] = checked(getpass("token of the hub: ").strip(), "--ask-token")
+    except UnicodeDecodeError:
+        raise UserError("--ask-token: that is no text; a token begins with hf_") from None
+    except ValueError as error:
+        raise UserError(str(error)) from None
 
 
 def token_option(command: Callable[..., Any]) -> Callable[..., Any]:

@@ -28,7 +28,7 @@ def look(settings: Settings, revision: str | None) -> dict[str, Any]:
             f"model_sha256: the hub says {at.sha256}, expected {settings.model_sha256}; nothing "
             "was downloaded"
         )
-    header = remote_header.read(at.url, secret).header
+    header = remote_header.read(at.url, secret, size=at.size).header
     return {
         "revision": at.revision,
         "sha256": at.sha256,

@@ -33,20 +33,32 @@ def named(listing: Listing, quant: str) -> GgufFile:
     )
 
 
+def smallest(listing: Listing) -> GgufFile:
+    """The smallest file.
+
+    Raises:
+        UserError: there are split ones alone.
+    """
+    if not listing.files:
+        raise UserError(
+            f"model_quant: {listing.repo} has no model in one file ({len(listing.split)} split "
+            "ones are not supported); name a repository that has"
+        )
+    return min(listing.files, key=lambda each: each.size)
+
+
 def choose(listing: Listing, memory: int, need: Callable[[GgufFile], int]) -> GgufFile:
     """The largest file that fits. memory: bytes that the card has; need: bytes that a file takes.
 
     Raises:
         UserError: none fits; what the smallest needs, and what would help.
     """
-    if not listing.files:
-        raise UserError(f"model_quant: {listing.repo} has no model in one file; set model_repo")
+    least = smallest(listing)
     fitting = [each for each in listing.files if need(each) <= memory]
     if fitting:
         return max(fitting, key=lambda each: each.size)
-    smallest = min(listing.files, key=lambda each: each.size)
     raise UserError(
-        f"model_quant: the smallest, {smallest.name}, needs {need(smallest) / GIB:.1f} GiB, the "
+        f"model_quant: the smallest, {least.name}, needs {need(least) / GIB:.1f} GiB, the "
         f"card has {memory / GIB:.1f} GiB; set a smaller context, a smaller cache_type_k and "
         "cache_type_v, or another model_repo"
     )

@@ -12,6 +12,8 @@ VARIABLE = "HF_TOKEN"
 TYPED = "LLAMARIG_HF_TOKEN"
 # Below /run: in memory, root's alone, gone at boot at the latest.
 FOLDER = "/run/llamarig"
+# The hub's have 37.
+MOST_CHARACTERS = 4096
 ONE_LINE = "a token is one line of text without spaces"
 
 
@@ -22,22 +24,40 @@ def token(settings: Settings) -> str | None:
     Raises:
         ValueError: hf_token_file can't be read or holds no token; never with its content.
     """
-    if settings.hf_token_file is None or os.environ.get(TYPED):
-        source = TYPED if os.environ.get(TYPED) else VARIABLE
+    for source in (TYPED, VARIABLE):
         found = os.environ.get(source, "").strip()
-        if not found:
-            return None
-    else:
-        source = f"hf_token_file: {settings.hf_token_file}"
-        try:
-            found = Path(settings.hf_token_file).expanduser().read_text(encoding="ascii").strip()
-        except OSError as error:
-            raise ValueError(f"{source}: {error.strerror}") from None
-        except UnicodeDecodeError:
-            raise ValueError(f"{source}: {ONE_LINE}") from None
+        if found and (source == TYPED or settings.hf_token_file is None):
+            return checked(found, source)
+    if settings.hf_token_file is None:
+        return None
+    path = Path(settings.hf_token_file).expanduser()
+    return checked(_read(path), f"hf_token_file: {path}")
+
+
+def checked(found: str, source: str) -> str:
+    """The token itself.
+
+    Raises:
+        ValueError: it is none; names the source only.
+    """
     if not found or not found.isascii() or not found.isprintable() or " " in found:
         raise ValueError(f"{source}: {ONE_LINE}")
     return found
+
+
+def _read(path: Path) -> str:
+    source = f"hf_token_file: {path}"
+    try:
+        if path.exists() and not path.is_file():
+            raise ValueError(f"{source}: is no regular file")
+        if path.stat().st_mode & 0o077:
+            raise ValueError(f"{source}: others can read this token; chmod 600 it")
+        with path.open(encoding="ascii") as file:
+            return file.read(MOST_CHARACTERS).strip()
+    except OSError as error:
+        raise ValueError(f"{source}: {error.strerror}") from None
+    except UnicodeDecodeError:
+        raise ValueError(f"{source}: {ONE_LINE}") from None
 
 
 def path(identity: str) -> str:

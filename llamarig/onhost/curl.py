@@ -53,7 +53,7 @@ def _quoted(text: str) -> str:
 
 
 def _config(request: Request) -> str:
-    secure = request.url.startswith("https:")
+    secure = request.url.lower().startswith("https:")
     options = {
         "url": request.url,
         "output": request.path,

@@ -33,9 +33,13 @@ def _pins(config: dict[str, Any]) -> Resolved | None:
 
 
 def _place(config: dict[str, Any], found: Resolved) -> Place:
-    return Place(
-        config["hf_home"], config["repo"], config["file"], found.revision, found.sha256, found.size
-    )
+    try:
+        return Place(
+            config["hf_home"], config["repo"], config["file"],
+            found.revision, found.sha256, found.size,
+        )  # fmt: skip
+    except ValueError as error:
+        raise Stop(f"model_file: {error}") from None
 
 
 def _resolve(config: dict[str, Any]) -> Resolved:

@@ -16,11 +16,17 @@ from dataclasses import dataclass
 from llamarig.onhost.files import replace_link, sync_folder
 
 COMMIT = re.compile(r"[0-9a-f]{40}")
+SHA256 = re.compile(r"[0-9a-f]{64}")
+REPO = re.compile(r"[A-Za-z0-9][\w.-]*/[A-Za-z0-9][\w.-]*", re.ASCII)
 
 
 @dataclass(frozen=True)
 class Place:
-    """Where one file of one commit lies. revision: 40 hex; sha256: 64 hex; size: bytes."""
+    """Where one file of one commit lies. revision: 40 hex; sha256: 64 hex; size: bytes.
+
+    Raises:
+        ValueError: one of them would lead out of hf_home.
+    """
 
     hf_home: str
     repo: str
@@ -28,6 +34,17 @@ class Place:
     revision: str
     sha256: str
     size: int
+
+    def __post_init__(self) -> None:
+        parts = self.file.split("/")
+        if not (
+            COMMIT.fullmatch(self.revision)
+            and SHA256.fullmatch(self.sha256)
+            and REPO.fullmatch(self.repo)
+            and ".." not in self.repo
+            and all(part and part not in (".", "..") and part.isprintable() for part in parts)
+        ):
+            raise ValueError(f"no place for {self.repo!r} {self.file!r} {self.revision!r}")
 
     @property
     def folder(self) -> str:

@@ -14,7 +14,7 @@ from typing import Any
 
 from llamarig.onhost import digest
 from llamarig.onhost.errors import Stop
-from llamarig.onhost.hub_cache import Place, size_of
+from llamarig.onhost.hub_cache import COMMIT, SHA256, Place, size_of
 from llamarig.onhost.transfer import PASSING, retry_after
 
 HUB = "https://huggingface.co"
@@ -137,13 +137,15 @@ def resolve(config: dict[str, Any]) -> Resolved:
             if wait is None or not isinstance(line, Unreachable):
                 raise line from None
             time.sleep(max(wait, retry_after(_headers(error), time.time())))
-    name = found.etag or ""
-    if found.commit_hash is None or found.size is None or len(name) != 64:
+    name, commit = found.etag or "", found.commit_hash or ""
+    # Paths are made of both, as root: nothing but what the hub's own look like is taken.
+    if not SHA256.fullmatch(name) or not COMMIT.fullmatch(commit) or not found.size:
         raise Stop(f"model_file: the hub gives no sha256 for {config['file']}; is it a large file?")
-    expected = config.get("sha256")
-    if expected and expected != name:
-        raise Stop(f"model_sha256: the hub says {name}, expected {expected}; nothing was fetched")
-    return Resolved(found.commit_hash, found.size, name)
+    for key, said in (("sha256", name), ("revision", commit), ("size", found.size)):
+        pin = config.get(key)
+        if pin and pin != said and (key != "revision" or COMMIT.fullmatch(str(pin))):
+            raise Stop(f"model_{key}: the hub says {said}, expected {pin}; nothing was fetched")
+    return Resolved(commit, found.size, name)
 
 
 class _Watch(threading.Thread):

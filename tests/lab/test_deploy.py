@@ -152,6 +152,23 @@ def test_the_sudo_password_stays_in_its_file(site: Any, lab: Lab, on_host: OnHos
     assert site.run("up").code == 0  # back to port 8080, with the proof it has
 
 
+def test_a_damaged_model_is_replaced_under_the_live_server(site: Any, on_host: OnHost) -> None:
+    blob = on_host("readlink -f /opt/llamarig/current/model.gguf")
+    main_pid = "systemctl show llama-server -p MainPID --value"
+    before = on_host(main_pid)
+    on_host(f"printf x | dd of={blob} bs=1 seek=40000000 conv=notrunc status=none")
+    found = site.run("models verify")
+    assert found.code == 1, found.output
+    assert "uses it, so it stays there" in found.output
+    assert on_host("readlink -f /opt/llamarig/current/model.gguf") == blob
+    mended = site.run("up")
+    assert mended.code == 0, mended.output
+    assert on_host(f"sha256sum {blob}").split()[0] == model.SHA256["good"]
+    assert on_host(main_pid) != before  # what it had in memory were the damaged bytes
+    again = site.run("up")
+    assert (again.code, again.host()["changed"]) == (0, 0), again.output
+
+
 @pytest.mark.parametrize(
     ("change", "line"),
     [

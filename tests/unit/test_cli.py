@@ -104,7 +104,7 @@ def test_all_that_can_be_known_before_is_said_at_once(tmp_path: Path) -> None:
         "sudo_password_file: /none: No such file or directory",
         "--limit nobody: names no host and no group (hosts: gpu01, gpu02; groups: ",
         "no deploy.py there",
-        "llamarig.lock: models: a b: sha256: found 12; take it from your version control",
+        "llamarig.lock: models: a b: sha256: found 12, expected text in quotes; take it from your",
         "known_hosts: holds no key of gpu01 yet; first: llamarig trust inventory.py",
     )
     told = done.stderr.splitlines()

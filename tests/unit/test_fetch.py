@@ -368,3 +368,20 @@ def test_a_file_that_can_not_be_used_where_it_lies_is_one_line(
         assert line in done.stderr
         assert done.stderr.count("\n") == 1
         assert not record.exists()
+
+
+@pytest.mark.parametrize("pinned", [True, False])
+def test_a_hub_names_no_place_outside_of_its_cache(
+    hub: Hub, tiny: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, pinned: bool
+) -> None:
+    wanted = pins(hub, tiny) if pinned else {}
+    files = hub.content.repositories[REPO]
+    evil = "../../../../../" + "x" * 25
+    monkeypatch.setattr(hub.content, "at", lambda repository, revision: (evil, files))
+    done, record = fetch(hub, tmp_path, **wanted)
+    assert done.returncode == 1
+    assert done.stderr.count("\n") == 1
+    assert "Traceback" not in done.stderr
+    assert not record.exists()
+    assert {each.name for each in tmp_path.iterdir()} <= {"hf", "fetch.json"}
+    assert hub.content.stats().get("bytes", 0) == 0

@@ -143,8 +143,15 @@ def test_none_fits(header: Header, listing: Listing) -> None:
 
 
 def test_a_repository_of_split_files_alone(listing: Listing) -> None:
-    with pytest.raises(UserError, match="no model in one file"):
-        quant.choose(replace(listing, files=()), RTX_4090, lambda file: file.size)
+    alone = replace(listing, files=())
+    for ask in (quant.smallest, lambda each: quant.choose(each, RTX_4090, lambda file: file.size)):
+        with pytest.raises(UserError) as refused:
+            ask(alone)
+        assert str(refused.value) == (
+            "model_quant: someone/m-GGUF has no model in one file (1 split ones are not "
+            "supported); name a repository that has"
+        )
+    assert quant.smallest(listing).quant == "Q2_K"
 
 
 def test_a_quantization_by_its_name(listing: Listing) -> None:

@@ -99,3 +99,23 @@ def test_a_link_that_led_elsewhere_is_replaced(tmp_path: Path) -> None:
     os.symlink("nowhere", place.snapshot)
     put(place)
     assert Path(place.snapshot).read_bytes() == CONTENT
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        {"revision": "../" * 13 + "x"},
+        {"revision": "a" * 39},
+        {"sha256": "/" * 61 + "etc"},
+        {"sha256": "A" * 64},
+        {"file": "../../x.gguf"},
+        {"file": "/x.gguf"},
+        {"file": "a\x1b[2J.gguf"},
+        {"repo": "../x"},
+    ],
+)
+def test_no_place_leads_out_of_the_cache(wrong: dict[str, str]) -> None:
+    sound = {"repo": "a/b", "file": "m.gguf", "revision": "a" * 40, "sha256": "b" * 64}
+    hub_cache.Place("/data", size=1, **sound)
+    with pytest.raises(ValueError, match="no place for"):
+        hub_cache.Place("/data", size=1, **{**sound, **wrong})

@@ -300,7 +300,7 @@ def test_another_file_than_the_pinned_one_is_refused(gguf: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("name", "words"), [("nowhere", "No such file"), ("", "Is a directory"), ("text", "GGUF")]
+    ("name", "words"), [("nowhere", "No such file"), ("", "is no regular file"), ("text", "GGUF")]
 )
 def test_a_file_that_is_none_is_one_line(tmp_path: Path, name: str, words: str) -> None:
     (tmp_path / "text").write_text("no model")

@@ -15,6 +15,7 @@ from llamarig.rehearsal.hub import Hub
 from llamarig.rehearsal.shape import Shape
 
 REPO, DEFAULT, MANY = "someone/m-GGUF", "Jackrong/Qwopus3.6-27B-v2-MTP-GGUF", "someone/many"
+CROWD = "someone/crowd"
 TOKEN = "hf_secret_of_mine"
 # The command alone, with the command line's way of ending.
 SCRIPT = """
@@ -40,9 +41,11 @@ def hub(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Hub]:
     files = {
         "m-Q2_K.gguf": none, "m-Q4_K_M.gguf": heads, "m-Q8_0.gguf": large, "m-F16.gguf": page,
         "m-BF16-00001-of-00002.gguf": heads, "m-BF16-00002-of-00002.gguf": heads,
+        "m-F32-00001-of-00003.gguf": large, "m-F32-00003-of-00003.gguf": large,
     }  # fmt: skip
     many = {f"{number:02}-Q4_0.gguf": heads for number in range(14)}
     repositories = {REPO: files, DEFAULT: {"d-Q4_K_M.gguf": heads}, MANY: many}
+    repositories[CROWD] = {f"{number:03}-Q4_0.gguf": heads for number in range(205)}
     with Hub(repositories, token=TOKEN) as running:
         yield running
 
@@ -63,11 +66,12 @@ def test_the_table(hub: Hub) -> None:
     lines = done.stdout.splitlines()
     assert lines[0].split("  ")[0] == "file"
     assert lines[0].endswith("RTX 4090  small  none")
-    cells = {line.split()[0]: line.split()[2:] for line in lines[1:-1]}
+    cells = {line.split()[0]: line.split()[2:] for line in lines[1:-2]}
     assert cells["m-F16.gguf"] == ["F16", "?", "?", "?", "?"]
-    assert cells["m-Q2_K.gguf"][:3] == ["Q2_K", "no", "49152"]
-    assert cells["m-Q4_K_M.gguf"] == ["Q4_K_M", "yes", "49152", "16384", "no"]
-    assert lines[-1].startswith("m-BF16-00001-of-00002.gguf: 2 files")
+    assert cells["m-Q2_K.gguf"][:3] == ["Q2_K", "no", "32768"]
+    assert cells["m-Q4_K_M.gguf"] == ["Q4_K_M", "yes", "32768", "16384", "no"]
+    assert lines[-2].startswith("m-BF16-00001-of-00002.gguf: 2 files, ")
+    assert lines[-1].startswith("m-F32-00001-of-00003.gguf: 2 of 3 files, ")
 
 
 def test_json(hub: Hub) -> None:
@@ -77,15 +81,37 @@ def test_json(hub: Hub) -> None:
     assert (found["repo"], found["revision"]) == (REPO, hub.content.commit(REPO))
     named = {each["name"]: each for each in found["files"]}
     assert named["m-Q8_0.gguf"]["mtp"] is True
-    assert named["m-Q8_0.gguf"]["contexts"] == dict.fromkeys(["16 GB", "24 GB", "32 GB"], 49152)
+    assert named["m-Q8_0.gguf"]["contexts"] == dict.fromkeys(["16 GB", "24 GB", "32 GB"], 32768)
     assert (named["m-F16.gguf"]["mtp"], named["m-F16.gguf"]["contexts"]) == (None, {})
-    assert [each["parts"] for each in found["split"]] == [2]
+    assert [each["parts"] for each in found["split"]] == [2, 2]
+    assert found["more"] == 0
 
 
-def test_a_context_of_ones_own_is_the_least(hub: Hub) -> None:
-    done = run(hub, REPO, "--json", "--context", "100000", "--cards", "a,24564")
-    named = {each["name"]: each["contexts"] for each in json.loads(done.stdout)["files"]}
-    assert named["m-Q4_K_M.gguf"] == {"a": 100000}
+@pytest.mark.parametrize(
+    ("context", "cards", "room"),
+    [
+        ("20000", "a,24564", 32768),
+        ("32768", "a,24564", 32768),
+        ("32769", "a,24564", None),  # the model was trained for 32768 tokens
+        ("20000", "a,1000", None),  # does not fit
+    ],
+)
+def test_a_context_of_ones_own_is_the_least(
+    hub: Hub, context: str, cards: str, room: int | None
+) -> None:
+    done = run(hub, DEFAULT, "--json", "--context", context, "--cards", cards)
+    assert [each["contexts"] for each in json.loads(done.stdout)["files"]] == [{"a": room}]
+    done = run(hub, DEFAULT, "--context", context, "--cards", cards)
+    assert done.stdout.splitlines()[1].split()[-1] == str(room or "no")
+
+
+def test_of_very_many_files_the_smallest_are_shown(hub: Hub) -> None:
+    done = run(hub, CROWD, "--cards", "a,24564")
+    lines = done.stdout.splitlines()
+    assert len(lines) == 202
+    assert lines[-1] == "and 5 more; see the repository's page"
+    found = json.loads(run(hub, CROWD, "--json").stdout)
+    assert (len(found["files"]), found["more"]) == (200, 5)
 
 
 def test_many_files_take_twelve_headers(hub: Hub) -> None:
@@ -94,7 +120,7 @@ def test_many_files_take_twelve_headers(hub: Hub) -> None:
     files = json.loads(done.stdout)["files"]
     assert [each["mtp"] for each in files].count(True) == 12
     assert [each["mtp"] for each in files].count(None) == 2
-    assert {each["contexts"]["a"] for each in files} == {49152}
+    assert {each["contexts"]["a"] for each in files} == {32768}
     # The listing is one more.
     assert hub.content.stats()["requests"] == 13
 
@@ -112,7 +138,11 @@ def test_the_default_repository(hub: Hub) -> None:
         (["nonsense"], "REPO: found 'nonsense', allowed: \"owner/name\""),
         ([REPO, "--revision", "v9"], f"model_revision: {REPO} has no revision v9; see HUB/"),
         ([REPO, "--cards", "big"], "--cards: found 'big', allowed: NAME,MIB such as RTX 4090,24"),
-        ([REPO, "--endpoint", "hub"], "--endpoint: found 'hub', allowed: an http or https addr"),
+        ([REPO, "--endpoint", "hub"], "--endpoint: allowed: an http or https address without"),
+        ([REPO, "--endpoint", "http://me:pass/word@hub"], "--endpoint: allowed: an http or https"),
+        ([REPO, "--cards", "a," + "9" * 5000], "--cards: found 'a,999"),
+        ([REPO, "--cards", "a,2147483649"], "--cards: found 'a,2147483649', allowed: NAME,MIB suc"),
+        ([REPO, "--cards", "a,1;a,2"], "--cards: 'a' is there twice; give each card its own name"),
         ([REPO, "--endpoint", "http://127.0.0.1:9"], "http://127.0.0.1:9: ConnectError: "),
     ],
 )
@@ -121,6 +151,20 @@ def test_a_mistake_is_one_line(hub: Hub, words: list[str], line: str) -> None:
     assert done.returncode == 1
     assert done.stderr.count("\n") == 1, done.stderr
     assert done.stderr.startswith(f"llamarig: {line.replace('HUB', hub.url)}")
+    assert "word@" not in done.stderr
+    assert len(done.stderr) < 400
+
+
+def test_no_password_of_an_endpoint_in_the_environment_is_shown(hub: Hub) -> None:
+    done = run(hub, REPO, HF_ENDPOINT="http://me:password@hub")
+    assert done.stderr.startswith("llamarig: --endpoint: allowed: an http or https address")
+    assert "password@" not in done.stdout + done.stderr
+
+
+def test_the_name_of_a_card_steers_no_terminal(hub: Hub) -> None:
+    done = run(hub, REPO, "--cards", "a\x1b[31m\u202e,24564")
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.splitlines()[0].endswith("a\ufffd[31m\ufffd")
 
 
 def test_a_wrong_token_is_never_shown(hub: Hub) -> None:

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import struct
 import threading
+import time
 import urllib.request
 from collections.abc import Iterator
+from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
@@ -131,15 +133,80 @@ class Trickle(BaseHTTPRequestHandler):
 
 
 def test_a_body_without_an_end_is_not_waited_for() -> None:
-    server = ThreadingHTTPServer(("127.0.0.1", 0), Trickle)
-    server.daemon_threads = True
-    hung_up = server.hung_up = threading.Event()  # type: ignore[attr-defined]
-    threading.Thread(target=server.serve_forever, daemon=True).start()
-    try:
-        url = f"http://127.0.0.1:{server.server_address[1]}/{REPO}/resolve/main/a.gguf"
+    with serving(Trickle) as (url, server):
         found = remote_header.read(url, None)
         assert (found.header.tensor_count, found.bytes) == (0, 256 * 2**10)
-        assert hung_up.wait(30)
+        assert server.hung_up.wait(30)  # type: ignore[attr-defined]
+
+
+class Slow(Trickle):
+    """Sends a byte now and then."""
+
+    def do_GET(self) -> None:
+        self.send_response(200)
+        self.end_headers()
+        try:
+            while True:
+                self.wfile.write(b"G")
+                time.sleep(0.05)
+        except OSError:
+            return
+
+
+def test_a_body_that_trickles_is_not_waited_for() -> None:
+    with serving(Slow) as (url, _), pytest.raises(catalogue.Unreachable, match="took more than"):
+        remote_header.read(url, None, limit=0.5)
+
+
+class Elsewhere(Trickle):
+    """Answers a range as the test says."""
+
+    def do_GET(self) -> None:
+        self.send_response(206)
+        self.send_header("X-Linked-Size", "5000")
+        self.send_header("Content-Length", "24")
+        if said := self.server.said:  # type: ignore[attr-defined]
+            self.send_header("Content-Range", said)
+        self.end_headers()
+        self.wfile.write(b"GGUF\x03" + bytes(19))
+
+
+@pytest.mark.parametrize(
+    ("said", "size", "right"),
+    [
+        ("bytes 0-23/5000", None, True),
+        ("bytes 0-23/*", 5000, True),
+        ("bytes 0-23/5000", 5000, True),
+        ("bytes 500-523/5000", None, False),
+        ("bytes 0-999999/5000", None, False),
+        ("bytes 0-23/5001", None, False),
+        ("bytes 0-23/5000", 6000, False),
+        ("\x1b[31mno", None, False),
+        ("", None, False),
+    ],
+)
+def test_other_bytes_than_asked_for_are_one_line(said: str, size: int | None, right: bool) -> None:
+    with serving(Elsewhere) as (url, server):
+        server.said = said  # type: ignore[attr-defined]
+        if right:
+            assert remote_header.read(url, None, size=size).header.tensor_count == 0
+            return
+        with pytest.raises(UserError) as odd:
+            remote_header.read(url, None, size=size)
+    where = url.partition(f"/{REPO}")[0]
+    line = f"hf_endpoint: {where} answers no bytes 0 to 262143 of a.gguf but others; is it a hub?"
+    assert str(odd.value) == line
+
+
+@contextmanager
+def serving(handler: type[BaseHTTPRequestHandler]) -> Iterator[tuple[str, ThreadingHTTPServer]]:
+    """A model's address, and its server."""
+    server = ThreadingHTTPServer(("127.0.0.1", 0), handler)
+    server.daemon_threads = True
+    server.hung_up = threading.Event()  # type: ignore[attr-defined]
+    threading.Thread(target=server.serve_forever, args=(0.05,), daemon=True).start()
+    try:
+        yield f"http://127.0.0.1:{server.server_address[1]}/{REPO}/resolve/main/a.gguf", server
     finally:
         server.shutdown()
         server.server_close()
