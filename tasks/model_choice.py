@@ -13,7 +13,7 @@ from pyinfra.context import host
 from llamarig import report
 from llamarig.display import say
 from llamarig.errors import UserError
-from llamarig.hub import catalogue, fit, quant, remote_header
+from llamarig.hub import asking, catalogue, fit, quant, remote_header
 from llamarig.hub import token as hub_token
 from llamarig.settings import Settings
 from llamarig.tasks import site
@@ -38,7 +38,7 @@ def choose(seen: Workstation, settings: Settings) -> str | None:
         file = _held(settings, memory) or _choose(settings, memory)
     except (UserError, ValueError) as error:
         return str(error)
-    except catalogue.Unreachable as error:
+    except asking.Unreachable as error:
         return f"model_quant: {error}; name the file with model_file instead"
     site.choose(settings.model_copy(update={"model_file": file, "model_quant": None}))
     return None

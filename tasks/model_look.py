@@ -13,7 +13,7 @@ from pyinfra.context import host
 
 from llamarig.display import say
 from llamarig.errors import UserError
-from llamarig.hub import catalogue
+from llamarig.hub import asking
 from llamarig.hub.look import look
 from llamarig.onhost import gguf_header
 from llamarig.settings import Settings
@@ -65,7 +65,7 @@ def _at_hub(settings: Settings) -> dict[str, Any]:
     if where not in _unreachable:
         try:
             found = look(settings, found.get("revision") or settings.model_revision)
-        except catalogue.Unreachable as error:
+        except asking.Unreachable as error:
             _unreachable[where] = str(error)
         else:
             model_source.saw(settings, found)

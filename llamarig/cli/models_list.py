@@ -21,7 +21,7 @@ from llamarig.cli.token import token_option
 from llamarig.display import plain
 from llamarig.errors import UserError
 from llamarig.faults import shown
-from llamarig.hub import catalogue, fit, remote_header
+from llamarig.hub import asking, catalogue, fit, remote_header
 from llamarig.hub import token as hub_token
 from llamarig.onhost.gguf_header import Header
 from llamarig.settings import Settings
@@ -65,7 +65,7 @@ def list_models(
         token = hub_token.token(Settings())
         listing = catalogue.listing(repo, revision, endpoint, token)
         headers = _headers(listing, endpoint, token)
-    except (catalogue.Unreachable, ValueError) as error:
+    except (asking.Unreachable, ValueError) as error:
         raise UserError(str(error)) from None
     rows = [_row(each, headers, memories, context) for each in listing.files[:MOST_SHOWN]]
     split = listing.split[:MOST_SHOWN]
@@ -125,7 +125,7 @@ def _headers(listing: catalogue.Listing, endpoint: str | None, token: str | None
     """The headers of the smallest files. One that can't be read is said.
 
     Raises:
-        UserError, catalogue.Unreachable: none can be read, and why.
+        UserError, asking.Unreachable: none can be read, and why.
     """
     files = listing.files[:MOST_HEADERS]
     found: Headers = {}
@@ -147,7 +147,7 @@ def _headers(listing: catalogue.Listing, endpoint: str | None, token: str | None
             for each in done:
                 try:
                     found[reading[each].name] = each.result().header
-                except (UserError, catalogue.Unreachable) as error:
+                except (UserError, asking.Unreachable) as error:
                     found[reading[each].name] = None
                     faults.append(error)
     if files and not any(found.values()):

@@ -13,7 +13,7 @@ from llamarig.cli.inventory import inventory_argument
 from llamarig.cli.token import token_option
 from llamarig.display import plain
 from llamarig.errors import UserError
-from llamarig.hub.catalogue import Unreachable
+from llamarig.hub.asking import Unreachable
 from llamarig.hub.look import look
 from llamarig.lockfile import Lockfile
 from llamarig.settings import Settings

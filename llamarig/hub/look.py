@@ -16,7 +16,7 @@ def look(settings: Settings, revision: str | None) -> dict[str, Any]:
 
     Raises:
         UserError: gated, missing, or no GGUF; or not the bytes that model_sha256 asks for.
-        catalogue.Unreachable: the hub does not answer.
+        asking.Unreachable: the hub does not answer.
         ValueError: hf_token_file holds no token.
     """
     secret = token(settings)

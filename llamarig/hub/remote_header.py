@@ -8,7 +8,7 @@ from urllib.parse import unquote
 
 from llamarig.display import plain
 from llamarig.errors import UserError
-from llamarig.hub.catalogue import Unreachable, chunks, failure, odd, refused, stream, within
+from llamarig.hub.asking import Unreachable, chunks, failure, odd, refused, stream, within
 from llamarig.onhost import gguf_header
 from llamarig.onhost.gguf_header import Header, Incomplete
 
@@ -43,7 +43,7 @@ def read(
 
     Raises:
         UserError: refused, or not a model's header.
-        catalogue.Unreachable: no answer.
+        asking.Unreachable: no answer.
     """
     return within(
         _place(url), limit, lambda until: _read(_Source(url, token, timeout, size, until))

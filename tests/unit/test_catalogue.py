@@ -16,7 +16,7 @@ from typing import Any
 import pytest
 
 from llamarig.errors import UserError
-from llamarig.hub import catalogue
+from llamarig.hub import asking, catalogue
 from llamarig.hub.catalogue import GgufFile, SplitFile
 from llamarig.rehearsal.hub import Hub
 
@@ -99,10 +99,10 @@ def test_a_refusal_is_one_line(
 
 
 def test_no_answer_is_told_apart(hub: Hub) -> None:
-    with pytest.raises(catalogue.Unreachable, match=r"^http://127\.0\.0\.1:9: ConnectError: "):
+    with pytest.raises(asking.Unreachable, match=r"^http://127\.0\.0\.1:9: ConnectError: "):
         catalogue.listing(REPO, None, "http://127.0.0.1:9", None)
     urllib.request.urlopen(f"{hub.url}/_faults?status=503&times=1", timeout=10).close()
-    with pytest.raises(catalogue.Unreachable, match="503"):
+    with pytest.raises(asking.Unreachable, match="503"):
         catalogue.resolve(REPO, "m-MTP-Q2_K.gguf", None, hub.url, None)
 
 
@@ -302,10 +302,10 @@ def test_a_packed_listing_is_not_unpacked() -> None:
 def test_an_answer_that_trickles_is_not_waited_for(headers: dict[str, str]) -> None:
     """Byte by byte in its body, and in its head."""
     with liar(b"x", headers, pause=0.05) as url:
-        with pytest.raises(catalogue.Unreachable) as slow:
+        with pytest.raises(asking.Unreachable) as slow:
             catalogue.listing("o/m", None, url, None, limit=0.5)
         line = f"{url} took more than 0.5 s to answer; run the same command again"
         assert str(slow.value) == line
         if not headers:
-            with pytest.raises(catalogue.Unreachable, match=r"took more than 0\.5 s"):
+            with pytest.raises(asking.Unreachable, match=r"took more than 0\.5 s"):
                 catalogue.resolve("o/m", "a.gguf", None, url, None, limit=0.5)

@@ -15,7 +15,7 @@ import pytest
 from gguf_shapes import make
 
 from llamarig.errors import UserError
-from llamarig.hub import catalogue, remote_header
+from llamarig.hub import asking, catalogue, remote_header
 from llamarig.onhost.gguf_header import read
 from llamarig.rehearsal import model
 from llamarig.rehearsal.hub import Hub
@@ -96,10 +96,10 @@ def test_a_refusal_is_one_line(hub: Hub) -> None:
 
 def test_no_answer_is_told_apart_and_shows_no_address(hub: Hub) -> None:
     urllib.request.urlopen(f"{hub.url}/_faults?status=503", timeout=10).close()
-    with pytest.raises(catalogue.Unreachable) as busy:
+    with pytest.raises(asking.Unreachable) as busy:
         remote_header.read(address(hub, "small.gguf"), None)
     assert str(busy.value) == f"{hub.url} answers 503; run the same command again"
-    with pytest.raises(catalogue.Unreachable, match="ConnectError"):
+    with pytest.raises(asking.Unreachable, match="ConnectError"):
         remote_header.read(f"http://127.0.0.1:9/{REPO}/resolve/main/a.gguf", None)
 
 
@@ -154,7 +154,7 @@ class Slow(Trickle):
 
 
 def test_a_body_that_trickles_is_not_waited_for() -> None:
-    with serving(Slow) as (url, _), pytest.raises(catalogue.Unreachable, match="took more than"):
+    with serving(Slow) as (url, _), pytest.raises(asking.Unreachable, match="took more than"):
         remote_header.read(url, None, limit=0.5)
 
 
