@@ -6,7 +6,6 @@ and inode: a file that was not touched is not read again.
 
 from __future__ import annotations
 
-import hashlib
 import json
 import os
 import re
@@ -14,7 +13,8 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-CHUNK = 4 * 2**20
+from llamarig.onhost import digest
+
 # The stamps of this many files are kept, the latest ones.
 MOST = 100
 _SHA256 = re.compile("[0-9a-f]{64}")
@@ -40,17 +40,13 @@ def sha256(path: Path, progress: Progress, stamps: Path | None = None) -> str:
         kept = known.get("sha256")
         if isinstance(kept, str) and _SHA256.fullmatch(kept):
             return kept
-    digest, done = hashlib.sha256(), 0
     with path.open("rb", buffering=0) as file:
         before = os.fstat(file.fileno())
-        while chunk := file.read(CHUNK):
-            digest.update(chunk)
-            done += len(chunk)
-            progress(done, before.st_size)
+        found = digest.of(file, progress)
         after = os.fstat(file.fileno())
     if _state(before) == _state(after):
-        _keep(stamps, key, {"state": _state(after), "sha256": digest.hexdigest()})
-    return digest.hexdigest()
+        _keep(stamps, key, {"state": _state(after), "sha256": found})
+    return found
 
 
 def _state(stat: os.stat_result) -> list[int]:

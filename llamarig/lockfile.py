@@ -19,7 +19,7 @@ import os
 import stat
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import yaml
 from annotated_types import Ge, Le
@@ -30,6 +30,9 @@ from llamarig.display import plain
 from llamarig.errors import UserError
 from llamarig.faults import shown
 from llamarig.values import Commit, ModelFile, Sha256, allowed
+
+if TYPE_CHECKING:
+    from llamarig.settings import Settings
 
 HEADER = "# Written by llamarig: what was resolved once. Keep it with the site.\n"
 MEND = "take it from your version control, or remove it and let hosts resolve anew"
@@ -46,6 +49,14 @@ NUMBERS = ("size", "mtp_layers")
 SECTIONS = ("llama_cpp", "models", "choices")
 # repr() refuses numbers of more than 4300 digits.
 _MOST_BITS = 1024
+
+
+def model_key(settings: Settings) -> str:
+    """How the section `models` names a file: as the hub does, with the revision if one is set. A
+    file of this machine is another thing: the hub knows no revision of it."""
+    at = f"@{settings.model_revision}" if settings.model_revision else ""
+    own = f" from {settings.model_local_file}" if settings.model_local_file else ""
+    return f"{settings.model_repo}{at} {settings.model_file}{own}"
 
 
 def _kind(value: object) -> str:

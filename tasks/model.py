@@ -26,10 +26,6 @@ PACKAGES = {
     "incoming": ["python3"],
     "path": ["python3"],
 }
-NO_HEADS = (
-    "has no MTP heads (nextn_predict_layers is 0), so nothing can speed it up; choose a model "
-    "with MTP heads"
-)
 
 
 @step("Model")
@@ -109,7 +105,7 @@ def arrive(settings: Settings) -> Generator[PyinfraCommand, None, None]:
         },
     )
     if settings.spec_type != "none" and found.nextn_predict_layers == 0:
-        yield failure(f"model_file: {model_source.name(settings)} {NO_HEADS}")
+        yield failure(model_source.no_heads(settings))
         return
     # What came is held: the next host, and the next run, get the same bytes.
     if problem := _written_down(settings, {} if settings.model_path else _pin(found)):

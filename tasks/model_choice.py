@@ -30,9 +30,8 @@ _made: dict[str, tuple[str, str]] = {}
 
 
 def choose(seen: Workstation, settings: Settings) -> str | None:
-    """Have the current host's settings name a file; the one line that says why that can't be."""
-    if settings.model_quant is None:
-        return None
+    """Have the current host's settings, which have a model_quant, name a file; the one line that
+    says why that can't be."""
     try:
         memory = _memory(seen, settings) if settings.model_quant == "auto" else None
         file = _held(settings, memory) or _choose(settings, memory)

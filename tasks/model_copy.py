@@ -18,7 +18,7 @@ from pyinfra.context import host, state
 
 from llamarig import display, hashes, sftp
 from llamarig.errors import UserError
-from llamarig.onhost.hub_cache import Place
+from llamarig.onhost.hub_cache import Place, no_room
 from llamarig.settings import Settings
 from llamarig.tasks import model_local, model_source
 from llamarig.tasks.facts.disk import Disk
@@ -134,13 +134,7 @@ def _no_room(settings: Settings, place: Place, there: PartialState) -> str | Non
     disk = host.get_fact(Disk, path=settings.hf_home)
     if disk is None:
         return f"hf_home: the host does not say where {settings.hf_home} lies"
-    needed = place.size - there.allocated + int(settings.min_free_gib * GIB)
-    if disk.path.free >= needed:
-        return None
-    return (
-        f"hf_home: {needed / GIB:.1f} GiB needed below {settings.hf_home} (file and "
-        f"min_free_gib), {disk.path.free / GIB:.1f} GiB free"
-    )
+    return no_room(place, there.allocated, int(settings.min_free_gib * GIB), disk.path.free)
 
 
 def _upload(path: Path, remote: str) -> str | None:

@@ -36,11 +36,7 @@ def problem(settings: Settings) -> str | None:
         except (UserError, ValueError) as error:
             return str(error)
     if seen and settings.spec_type != "none" and seen.get("mtp_layers") == 0:
-        return (
-            f"model_file: {settings.model_file} has no MTP heads (nextn_predict_layers is 0 in "
-            "its header; nothing was downloaded), so nothing can speed it up; choose a model "
-            "with MTP heads"
-        )
+        return model_source.no_heads(settings, " in its header; nothing was downloaded")
     return None
 
 

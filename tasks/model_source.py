@@ -7,6 +7,7 @@ from typing import Any
 
 from pyinfra.context import host
 
+from llamarig.lockfile import model_key
 from llamarig.paths import MODELS
 from llamarig.settings import Settings
 from llamarig.tasks import site
@@ -16,17 +17,17 @@ from llamarig.tasks.facts.model_file import ModelFile, ModelRecord
 _seen: dict[str, dict[str, Any]] = {}
 
 
-def key(settings: Settings) -> str:
-    """How llamarig.lock names the file: as the hub does, with the revision if one is set. A file
-    of this machine is another thing: the hub knows no revision of it."""
-    at = f"@{settings.model_revision}" if settings.model_revision else ""
-    own = f" from {settings.model_local_file}" if settings.model_local_file else ""
-    return f"{settings.model_repo}{at} {settings.model_file}{own}"
-
-
 def name(settings: Settings) -> str:
     """What people call the file."""
     return settings.model_path or settings.model_file
+
+
+def no_heads(settings: Settings, known_by: str = "") -> str:
+    """The line for a file that MTP can't speed up; known_by: how that is known."""
+    return (
+        f"model_file: {name(settings)} has no MTP heads (nextn_predict_layers is 0{known_by}), so "
+        "nothing can speed it up; choose a model with MTP heads"
+    )
 
 
 def known(settings: Settings) -> dict[str, Any]:
@@ -34,7 +35,7 @@ def known(settings: Settings) -> dict[str, Any]:
     it is not what model_sha256 asks for."""
     if settings.model_path:
         return {}
-    found = _seen.get(key(settings)) or site.lockfile().get("models", key(settings))
+    found = _seen.get(model_key(settings)) or site.lockfile().get("models", model_key(settings))
     if settings.model_sha256 and settings.model_sha256 != found.get("sha256"):
         return {}
     return found
@@ -42,12 +43,12 @@ def known(settings: Settings) -> dict[str, Any]:
 
 def saw(settings: Settings, found: dict[str, Any]) -> None:
     """Keep what the hub said of the file for the rest of this run."""
-    _seen[key(settings)] = found
+    _seen[model_key(settings)] = found
 
 
 def write_down(settings: Settings, found: dict[str, Any]) -> None:
     """Pin the file in llamarig.lock, unless it is there; what model_sha256 asks for goes first."""
-    lock, name = site.lockfile(), key(settings)
+    lock, name = site.lockfile(), model_key(settings)
     if settings.model_sha256 and lock.get("models", name).get("sha256") != settings.model_sha256:
         lock.replace("models", name, found)
     else:

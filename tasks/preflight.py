@@ -58,8 +58,11 @@ def judge(lines: Lines, settings: Settings, chosen: tuple[Rule, ...]) -> None:
 
 def look(lines: Lines, settings: Settings) -> None:
     """Choose the model where that was left to us, and refuse one that can't be sped up."""
-    problem = model_choice.choose(read(lines), settings) or model_look.problem(site.settings())
     if settings.model_path:
         as_root = bool(host.data.get("_sudo"))
         problem = host.get_fact(OwnModel, path=settings.model_path, _sudo=as_root)
+    else:
+        left = settings.model_quant is not None
+        problem = model_choice.choose(read(lines), settings) if left else None
+        problem = problem or model_look.problem(site.settings())
     refuse(host.name, [problem] if problem else [])

@@ -17,6 +17,7 @@ from rich.table import Table
 from rich.text import Text
 
 from llamarig import values
+from llamarig.cli import table
 from llamarig.cli.token import token_option
 from llamarig.display import plain
 from llamarig.errors import UserError
@@ -202,8 +203,4 @@ def _show(columns: list[str], rows: list[list[str]]) -> None:
             drawn.add_row(*map(Text, row))
         Console().print(drawn)
         return
-    widths = [max(map(len, column)) for column in zip(columns, *rows, strict=True)]
-    for row in [columns, *rows]:
-        print(
-            "  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip()
-        )
+    table.columns([columns, *rows])

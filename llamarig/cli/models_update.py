@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 from pathlib import Path
 
 import click
@@ -15,9 +14,8 @@ from llamarig.display import plain
 from llamarig.errors import UserError
 from llamarig.hub.asking import Unreachable
 from llamarig.hub.look import look
-from llamarig.lockfile import Lockfile
+from llamarig.lockfile import Lockfile, model_key
 from llamarig.settings import Settings
-from llamarig.tasks import model_source
 
 
 @click.command()
@@ -32,7 +30,7 @@ def update(inventory: Path) -> None:
     of_the_hub = [each for each in sound.values() if from_the_hub(each)]
     if not of_the_hub:
         raise UserError(f"{inventory}: no host gets its model from the hub; nothing to update")
-    named = {model_source.key(each): each for each in of_the_hub if each.model_quant is None}
+    named = {model_key(each): each for each in of_the_hub if each.model_quant is None}
     for each in of_the_hub:
         if each.model_quant is not None:
             named |= _forget_choices(lock, each)
@@ -44,7 +42,6 @@ def update(inventory: Path) -> None:
             faults.append(f"{key}: {error}; its pin stays as it was")
     if faults:
         raise UserError("\n".join(faults))
-    sys.exit(0)
 
 
 def from_the_hub(settings: Settings) -> bool:
@@ -78,7 +75,7 @@ def _forget_choices(lock: Lockfile, settings: Settings) -> dict[str, Settings]:
         print(plain(f"{key}: {file} forgotten, the next `up` chooses anew"))
         if file:
             named = settings.model_copy(update={"model_file": file, "model_quant": None})
-            chosen[model_source.key(named)] = named
+            chosen[model_key(named)] = named
     if not chosen:
         print(
             f"{settings.model_repo}: model_quant {settings.model_quant} is chosen by the next `up`"

@@ -10,8 +10,8 @@ import click
 
 from llamarig.cli import checks, deploy, runner, table
 from llamarig.cli.program import typed
-from llamarig.rehearsal import model
 from llamarig.rehearsal.lab import Lab
+from llamarig.rehearsal.state import State
 
 INVENTORY = "from llamarig.rehearsal.inventory import hosts as _hosts\n\nhosts = _hosts()\n"
 
@@ -35,7 +35,7 @@ def rehearse(count: int, yes: bool, json_path: Path | None) -> None:
     if not deploy.proven(result):
         click.echo("llamarig: the proof did not pass; the lines above say why", err=True)
         sys.exit(1)
-    _what_next(result, place, (lab.state.services or {}).get("hub", ""))
+    _what_next(result, place, lab.state)
 
 
 def inventory(lab: Lab) -> Path:
@@ -51,7 +51,7 @@ def inventory(lab: Lab) -> Path:
     return site / "inventory.py"
 
 
-def _what_next(result: runner.Result, place: Path, hub: str) -> None:
+def _what_next(result: runner.Result, place: Path, state: State) -> None:
     name, entry = sorted(result.hosts.items())[0]
     url = entry["url"]
     body = '{"messages":[{"role":"user","content":"Count to ten."}],"max_tokens":32}'
@@ -62,5 +62,7 @@ def _what_next(result: runner.Result, place: Path, hub: str) -> None:
     llamarig = typed()
     print(f"  {llamarig} lab ssh {name}    # log in")
     print(f"  {llamarig} up {here}    # again: nothing to do")
-    print(f"  HF_ENDPOINT={hub} {llamarig} models list {model.REPO}    # what its hub offers")
+    if state.services and state.model:
+        hub, repo = state.services["hub"], state.model["repo"]
+        print(f"  HF_ENDPOINT={hub} {llamarig} models list {repo}    # what its hub offers")
     print(f"  {llamarig} lab down    # throw it all away")

@@ -52,8 +52,13 @@ def show(hosts: dict[str, dict[str, Any]]) -> None:
     if sys.stdout.isatty():
         _draw(rows)
         return
-    widths = [max(len(line[i]) for line in [list(COLUMNS), *rows]) for i in range(len(COLUMNS))]
-    for line in [list(COLUMNS), *rows]:
+    columns([list(COLUMNS), *rows])
+
+
+def columns(lines: list[list[str]]) -> None:
+    """Print cells as columns of plain text, each as wide as its widest cell."""
+    widths = [max(map(len, column)) for column in zip(*lines, strict=True)]
+    for line in lines:
         print(
             "  ".join(cell.ljust(width) for cell, width in zip(line, widths, strict=True)).rstrip()
         )

@@ -9,6 +9,8 @@ from __future__ import annotations
 import hashlib
 import os
 import time
+from collections.abc import Callable
+from typing import Any
 
 CHUNK = 4 * 2**20
 PROGRESS_SECONDS = 1.0
@@ -19,22 +21,38 @@ def progress(done: int, total: int) -> None:
     print(f"[{done}/{total}]", flush=True)
 
 
+class _Seldom:
+    """Prints progress at most once a second."""
+
+    def __init__(self) -> None:
+        self._said = time.monotonic()
+
+    def __call__(self, done: int, total: int) -> None:
+        if time.monotonic() - self._said >= PROGRESS_SECONDS:
+            self._said = time.monotonic()
+            progress(done, total)
+
+
 def sha256(path: str) -> str:
     """64 hex digits over all bytes; prints `[bytes/total]` at most once a second.
 
     Raises:
         OSError: not readable.
     """
-    found, buffer = hashlib.sha256(), bytearray(CHUNK)
-    view, done, said = memoryview(buffer), 0, time.monotonic()
     with open(path, "rb", buffering=0) as file:
-        total = os.fstat(file.fileno()).st_size
-        while count := file.readinto(buffer):
-            found.update(view[:count])
-            done += count
-            if time.monotonic() - said >= PROGRESS_SECONDS:
-                said = time.monotonic()
-                progress(done, total)
+        return of(file, _Seldom())
+
+
+def of(file: Any, tell: Callable[[int, int], None]) -> str:
+    """64 hex digits over what is left of an open file; tell(done, total), in bytes, is called for
+    every 4 MiB."""
+    found, buffer = hashlib.sha256(), bytearray(CHUNK)
+    view, done = memoryview(buffer), 0
+    total = os.fstat(file.fileno()).st_size
+    while count := file.readinto(buffer):
+        found.update(view[:count])
+        done += count
+        tell(done, total)
     return found.hexdigest()
 
 

@@ -21,7 +21,7 @@ from llamarig.onhost.errors import Stop
 from llamarig.onhost.files import read_json
 from llamarig.onhost.hub_cache import Place, size_of
 from llamarig.onhost.hub_client import Resolved
-from llamarig.onhost.transfer import GIB, Transfer
+from llamarig.onhost.transfer import Transfer
 
 
 def _pins(config: dict[str, Any]) -> Resolved | None:
@@ -65,13 +65,9 @@ def _resolve(config: dict[str, Any]) -> Resolved:
 
 def _check_space(config: dict[str, Any], place: Place) -> None:
     have = os.stat(place.partial).st_blocks * 512 if os.path.exists(place.partial) else 0
-    needed = max(0, place.size - have) + int(config.get("min_free_bytes") or 0)
-    free = shutil.disk_usage(config["hf_home"]).free
-    if free < needed:
-        raise Stop(
-            f"hf_home: {needed / GIB:.1f} GiB needed below {config['hf_home']} "
-            f"(file and min_free_gib), {free / GIB:.1f} GiB free"
-        )
+    free = shutil.disk_usage(place.hf_home).free
+    if line := hub_cache.no_room(place, have, int(config.get("min_free_bytes") or 0), free):
+        raise Stop(line)
 
 
 def _other_sha256(place: Place, path: str) -> str | None:

@@ -15,6 +15,7 @@ from dataclasses import dataclass
 
 from llamarig.onhost.files import replace_link, sync_folder
 
+GIB = 2**30
 COMMIT = re.compile(r"[0-9a-f]{40}")
 SHA256 = re.compile(r"[0-9a-f]{64}")
 REPO = re.compile(r"[A-Za-z0-9][\w.-]*/[A-Za-z0-9][\w.-]*", re.ASCII)
@@ -76,6 +77,18 @@ def size_of(path: str) -> int:
         return os.stat(path).st_size
     except FileNotFoundError:
         return 0
+
+
+def no_room(place: Place, have: int, spare: int, free: int) -> str | None:
+    """The line for a disk that is too small; None if it isn't. All in bytes: have: of the file, on
+    the disk already; spare: what stays free (min_free_gib); free: what is free now."""
+    needed = max(0, place.size - have) + spare
+    if free >= needed:
+        return None
+    return (
+        f"hf_home: {needed / GIB:.1f} GiB needed below {place.hf_home} (file and min_free_gib), "
+        f"{free / GIB:.1f} GiB free"
+    )
 
 
 def remove(path: str) -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 import json
 import os
 import signal
@@ -11,10 +10,10 @@ import sys
 import time
 import urllib.request
 from collections.abc import Callable
-from pathlib import Path
 from typing import Any
 
 import pytest
+from processes import command_lines
 
 from llamarig.rehearsal import model
 from llamarig.rehearsal.lab import Lab
@@ -46,15 +45,6 @@ def until(true: Callable[[], bool], seconds: float = 60) -> None:
 
 def live_pid(on_host: OnHost) -> str:
     return on_host("systemctl show llama-server -p MainPID --value")
-
-
-def command_lines() -> str:
-    """Every command line of this machine, the controller of the test."""
-    found = ""
-    for path in Path("/proc").glob("[0-9]*/cmdline"):
-        with contextlib.suppress(OSError):
-            found += path.read_bytes().decode(errors="replace")
-    return found
 
 
 def test_with_nothing_before_a_failed_candidate_stays_stopped(

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 import os
 import random
 from collections.abc import Callable, Iterator
@@ -12,6 +11,7 @@ from typing import Any
 import model_bytes
 import pytest
 from model_fetch import UNITS, Fetch, ended, line
+from processes import command_lines
 
 from llamarig.rehearsal.hub import Hub
 from llamarig.rehearsal.lab import Lab
@@ -258,15 +258,6 @@ def test_a_power_cut_in_the_middle_costs_what_was_on_its_way(large: Fetch, lab: 
     assert "the connection was lost" in output
     assert 0 < large.kept() < large.size
     large.check(large.get())
-
-
-def command_lines() -> str:
-    """Every command line of this machine, the controller of the test."""
-    found = ""
-    for path in Path("/proc").glob("[0-9]*/cmdline"):
-        with contextlib.suppress(OSError):
-            found += path.read_bytes().decode(errors="replace")
-    return found
 
 
 def test_nobody_can_read_the_token(
