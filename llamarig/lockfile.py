@@ -228,6 +228,9 @@ class Lockfile:
                 handle = os.open(self._target().parent, os.O_RDONLY)
                 stack.callback(os.close, handle)
                 fcntl.flock(handle, fcntl.LOCK_EX)
+                # Said, not left to the close, which gevent does only when its loop goes on: until
+                # then we would wait for ourselves.
+                stack.callback(fcntl.flock, handle, fcntl.LOCK_UN)
             except OSError as error:
                 raise UserError(f"{self.path}: can't be locked ({error.strerror})") from None
             yield

@@ -24,7 +24,10 @@ INVENTORY = """
 from llamarig.rehearsal.inventory import hosts as _hosts
 
 _changes = {changes!r}
-hosts = [(_name, {{**_data, **_changes}}) for _name, _data in _hosts()]
+hosts = [
+    (_name, {{_key: _of for _key, _of in {{**_data, **_changes}}.items() if _of is not ...}})
+    for _name, _data in _hosts()
+]
 """
 
 
@@ -57,6 +60,7 @@ class Site:
         (folder / "deploy.py").write_text((REPO / "deploy.py").read_text())
 
     def inventory(self, **changes: Any) -> Path:
+        """Write the lab's inventory with these changes; `...` takes a setting away."""
         path = self.folder / "inventory.py"
         path.write_text(INVENTORY.format(changes=changes))
         return path

@@ -105,6 +105,23 @@ def test_a_copy_from_this_machine_needs_no_way_out(
     assert (again.code, again.host()["changed"]) == (0, 0), again.output
 
 
+def test_a_choice_that_is_left_to_us_is_held_and_made_once(site: Any, on_host: OnHost) -> None:
+    on_host("rm -rf /data/huggingface /var/lib/llamarig/models")
+    (site.folder / "llamarig.lock").unlink(missing_ok=True)
+    auto = {"model_quant": "auto", "model_file": ..., "model_sha256": ...}
+    first = site.run("models get", **auto)
+    assert first.code == 0, first.output
+    chosen = first.host()["model_choice"]["file"]
+    assert first.host()["model"]["file"] == chosen
+    lock = (site.folder / "llamarig.lock").read_text()
+    assert f"file: {chosen}" in lock
+    # The same without the hub: what was chosen, and what it is, is known.
+    again = site.run("models get", **auto, hf_endpoint="http://127.0.0.1:9")
+    assert (again.code, again.host()["changed"]) == (0, 0), again.output
+    assert "model_choice" not in again.host()
+    assert (site.folder / "llamarig.lock").read_text() == lock
+
+
 def test_what_nothing_needs_is_shown_then_removed(site: Any, on_host: OnHost) -> None:
     assert site.run("models get").code == 0
     old = f"/data/huggingface/hub/models--{model.REPO.replace('/', '--')}/blobs/{'0' * 64}"

@@ -224,3 +224,23 @@ def test_a_folder_that_is_missing_is_one_line(tmp_path: Path) -> None:
     lock = Lockfile(tmp_path / "none" / "llamarig.lock")
     with pytest.raises(UserError, match=r"llamarig\.lock: can't be locked \(No such file"):
         lock.put("models", "a", {"size": 5})
+
+
+def test_two_entries_in_a_row_also_where_gevent_closes_files_later(tmp_path: Path) -> None:
+    """pyinfra runs us under gevent, which may close a descriptor only when its loop goes on."""
+    script = f"""
+from gevent import monkey
+monkey.patch_all()
+import gevent
+from pathlib import Path
+from llamarig.lockfile import Lockfile
+
+def write():
+    lock = Lockfile(Path({str(tmp_path / "llamarig.lock")!r}))
+    lock.put("choices", "a auto", {{"file": "m.gguf"}})
+    lock.put("models", "a b", {{"size": 3}})
+
+gevent.spawn(write).get()
+"""
+    subprocess.run([sys.executable, "-c", script], timeout=20, check=True)
+    assert Lockfile(tmp_path / "llamarig.lock").get("models", "a b") == {"size": 3}
