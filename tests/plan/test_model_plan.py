@@ -127,3 +127,28 @@ def test_a_file_that_is_on_the_host_asks_nobody(plan: Planner, hub: Hub) -> None
     assert not any("Start the download" in name for name in found.operations)
     (verify,) = [hosts for name, hosts in found.operations.items() if "Start verifying" in name]
     assert verify == ["@fake/gpu01"]
+
+
+@pytest.mark.parametrize(
+    ("answer", "line"),
+    [
+        (["error", "No such file or directory"], "there is no file /data/own.gguf on this host"),
+        (["closed", "o+r", "/data/own.gguf"], "run: chmod o+r /data/own.gguf"),
+    ],
+)
+def test_a_file_that_is_not_there_is_said_before_anything_is_changed(
+    plan: Planner, hub: Hub, answer: list[str], line: str
+) -> None:
+    answers = {"tell magic": ["/data/own.gguf", *answer]}
+    found = plan({"gpu01": data(hub, model_path="/data/own.gguf", answers=answers)})
+    (problem,) = problems(found, "gpu01")
+    assert problem.startswith("model_path: ")
+    assert line in problem
+    assert not any("Verify" in name for name, hosts in found.operations.items() if hosts)
+
+
+def test_a_running_download_of_something_else_is_not_joined(plan: Planner, hub: Hub) -> None:
+    answers = {"is-active llamarig-fetch": ["active"], "fetch.json": ['{"sha256": "old"}']}
+    found = plan({"gpu01": data(hub, model_file="tiny-Q4_0.gguf", answers=answers)})
+    (hosts,) = [each for name, each in found.operations.items() if "Start the download" in name]
+    assert hosts == ["@fake/gpu01"]

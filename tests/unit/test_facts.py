@@ -115,7 +115,8 @@ def test_live_server_names_its_generation_from_what_runs() -> None:
             "Command=/opt/llamarig/generations/7/release/bin/llama-server -m x",
         ]
     )
-    assert (state.generation, state.restarts) == (7, 1)
+    assert (state.generation, state.restarts, state.replaced) == (7, 1, False)
+    assert LiveServer().process(["ActiveState=active", "Replaced=yes"]).replaced
 
 
 def test_program_version_and_shim() -> None:

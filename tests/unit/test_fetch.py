@@ -385,3 +385,41 @@ def test_a_hub_names_no_place_outside_of_its_cache(
     assert not record.exists()
     assert {each.name for each in tmp_path.iterdir()} <= {"hf", "fetch.json"}
     assert hub.content.stats().get("bytes", 0) == 0
+
+
+def test_a_damaged_blob_keeps_its_name_until_the_right_one_is_there(
+    hub: Hub, tiny: Path, tmp_path: Path
+) -> None:
+    """A generation may serve it: neither a hub that is away nor Xet takes it from under it."""
+    wanted = pins(hub, tiny)
+    fetch(hub, tmp_path)
+    place = blob(tmp_path, tiny)
+    damaged = b"x" * tiny.stat().st_size
+    place.write_bytes(damaged)
+    done, _ = fetch(hub, tmp_path, **wanted, xet=True, endpoint="http://127.0.0.1:9",
+                    file=NAME, min_free_bytes=2**60)  # fmt: skip
+    assert done.returncode == 1
+    assert place.read_bytes() == damaged
+    assert fetch(hub, tmp_path, **wanted, xet=True)[0].returncode == 0
+    assert place.read_bytes() == tiny.read_bytes()
+    place.write_bytes(damaged)
+    fetch(hub, tmp_path, **wanted, endpoint="http://127.0.0.1:9", min_free_bytes=2**60)
+    # What a controller copies in replaces it as well, once the job has said that it is wrong.
+    suspect = tmp_path / "hf/llamarig" / f"{place.name}.suspect"
+    assert suspect.exists()
+    shutil.copy(tiny, partial(tmp_path, tiny))
+    done, _ = fetch(hub, tmp_path, **wanted, source="incoming")
+    assert done.returncode == 0, done.stderr
+    assert place.read_bytes() == tiny.read_bytes()
+    assert not suspect.exists()
+
+
+def test_refs_say_what_was_asked_for_though_the_commit_is_pinned(
+    hub: Hub, tiny: Path, tmp_path: Path
+) -> None:
+    wanted = pins(hub, tiny)
+    refs = blob(tmp_path, tiny).parent.parent / "refs"
+    refs.mkdir(parents=True)
+    (refs / "main").write_text("d" * 40)
+    fetch(hub, tmp_path, **wanted, asked=None)
+    assert (refs / "main").read_text() == wanted["revision"]

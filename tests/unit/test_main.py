@@ -56,3 +56,13 @@ def test_a_report_without_a_place_is_refused_at_once(tmp_path: Path, name: str, 
 def test_ctrl_c_finds_us_awake_early() -> None:
     program = "import sys, llamarig.cli.main; sys.exit('click' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", program], check=False).returncode == 0
+
+
+def test_last_words_do_not_steer_the_terminal(tmp_path: Path) -> None:
+    program = (
+        "from llamarig.cli import main; from llamarig.errors import UserError\n"
+        "def fail(): raise UserError('one\\x1b[31m\\ntwo\\u202e')\n"
+        "main._run = fail; main.main()"
+    )
+    code, said = shell(f"{shlex.quote(sys.executable)} -c {shlex.quote(program)}", tmp_path)
+    assert (code, said) == (1, "llamarig: one\ufffd[31m\ntwo\ufffd\n")

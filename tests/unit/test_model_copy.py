@@ -309,3 +309,14 @@ def test_a_file_that_is_none_is_one_line(tmp_path: Path, name: str, words: str) 
         model_local.pinned(settings, model_local.local_file(settings, None), PINS, "e" * 64)
     assert str(fault.value).startswith("model_local_file: ")
     assert "\n" not in str(fault.value)
+
+
+def test_a_blob_that_was_found_wrong_does_not_count(tmp_path: Path) -> None:
+    paths = [tmp_path / each for each in ("blob", "suspect", "partial", "incoming")]
+    paths[0].write_bytes(b"x" * 10)
+    paths[1].touch()
+    told = subprocess.run(
+        ["sh", "-c", ModelPartial().command(*map(str, paths))],
+        capture_output=True, text=True, check=True,
+    )  # fmt: skip
+    assert ModelPartial().process(told.stdout.splitlines()).blob == 0

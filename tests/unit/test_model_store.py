@@ -279,3 +279,32 @@ def test_a_record_that_is_none_is_one_line(store: Store) -> None:
     (store.records / "m.json").write_text("[]")
     with pytest.raises(Stop, match="is no record of a model"):
         judged(store, store.records / "m.json")
+
+
+def test_every_record_of_a_damaged_file_goes_and_no_other(store: Store) -> None:
+    blob, other = store.blob("a/b", "1" * 64, "m.gguf"), store.blob("a/b", "2" * 64, "n.gguf")
+    record = recorded(store, blob, sha256="0" * 64)
+    twin = store.record("asked-by-its-sha256", "a/b", blob)
+    stays = store.record("other", "a/b", other)
+    judged(store, record)
+    assert (twin.exists(), stays.exists()) == (False, True)
+
+
+def test_the_download_that_the_settings_are_on_is_spared(store: Store) -> None:
+    pinned, old = (store.home / "llamarig" / (each * 64 + ".partial") for each in "89")
+    for each in (pinned, old):
+        each.write_bytes(b"x")
+    assert paths(unused(store.read(), NONE, pinned="8" * 64)) == [str(old)]
+
+
+def test_a_ref_that_names_nothing_any_more_goes(store: Store) -> None:
+    old, live = store.blob("a/b", "1" * 64, "old.gguf"), store.blob("a/b", "2" * 64)
+    store.record("old", "a/b", old)
+    store.generation(1, live)
+    newer = live.parent.parent / "snapshots" / ("d" * 40) / "new.gguf"
+    newer.parent.mkdir()
+    newer.symlink_to(live)
+    refs = live.parent.parent / "refs"
+    (refs / "newer").write_text("d" * 40)
+    store.remove(store.waste())
+    assert sorted(each.name for each in refs.iterdir()) == ["newer"]
