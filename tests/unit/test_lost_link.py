@@ -1,0 +1,66 @@
+"""A host that pyinfra drops because its link died: one line, and only then."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import pytest
+from pyinfra.api.config import Config
+from pyinfra.api.host import Host
+from pyinfra.api.inventory import Inventory
+from pyinfra.api.state import State
+
+from llamarig import report
+from llamarig.tasks import lost_link
+
+
+@dataclass
+class Link:
+    """What paramiko's client and its transport answer of a link."""
+
+    up: bool
+
+    def get_transport(self) -> Link:
+        return self
+
+    def is_active(self) -> bool:
+        return self.up
+
+
+Dropped = Callable[[bool], Host]
+
+
+@pytest.fixture
+def dropped(request: pytest.FixtureRequest) -> Dropped:
+    """Drop one of two hosts, whose link is as said."""
+    name = f"{request.node.name}-a"
+
+    def drop(up: bool) -> Host:
+        state = State(Inventory(([f"@fake/{name}", "@fake/other"], {})), Config())
+        state.activate_host(host := state.inventory.get_host(f"@fake/{name}"))
+        state.activate_host(state.inventory.get_host("@fake/other"))
+        host.connector.client = Link(up)  # type: ignore[attr-defined]
+        lost_link.watch(state)
+        state.fail_hosts({host})
+        assert host in state.failed_hosts
+        return host
+
+    return drop
+
+
+def test_a_dead_link_is_said(dropped: Dropped, capsys: pytest.CaptureFixture[str]) -> None:
+    host = dropped(False)
+    assert report.host(host.name)["problems"] == [lost_link.LOST]
+    assert lost_link.LOST in capsys.readouterr().err
+
+
+def test_a_live_link_is_not_to_blame(dropped: Dropped) -> None:
+    host = dropped(True)
+    assert report.host(host.name)["problems"] == []
+
+
+def test_what_was_said_already_is_enough(dropped: Dropped, request: pytest.FixtureRequest) -> None:
+    report.problem(f"@fake/{request.node.name}-a", "the connection was lost (timed out)")
+    host = dropped(False)
+    assert report.host(host.name)["problems"] == ["the connection was lost (timed out)"]
