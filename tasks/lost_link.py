@@ -23,12 +23,12 @@ def watch(state: State) -> None:
     that fails passes through `State.fail_hosts`."""
     drop = state.fail_hosts
 
-    def fail_hosts(hosts: Iterable[Host], *rest: Any, **more: Any) -> None:
-        for host in hosts:
+    def fail_hosts(hosts_to_fail: Iterable[Host], activated_count: Any = None) -> None:
+        for host in hosts_to_fail:
             _tell(host)
-        drop(hosts, *rest, **more)
+        drop(hosts_to_fail, activated_count)
 
-    state.fail_hosts = fail_hosts
+    state.fail_hosts = fail_hosts  # type: ignore[method-assign]
 
 
 def _tell(host: Host) -> None:
