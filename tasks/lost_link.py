@@ -13,7 +13,7 @@ from pyinfra.api.host import Host
 from pyinfra.api.state import State
 
 from llamarig import connection, report
-from llamarig.display import over, say
+from llamarig.tasks.operations.outcome import tell
 
 LOST = "the connection was lost; jobs on the host go on, run the same command again to join them"
 
@@ -25,16 +25,14 @@ def watch(state: State) -> None:
 
     def fail_hosts(hosts_to_fail: Iterable[Host], activated_count: Any = None) -> None:
         for host in hosts_to_fail:
-            _tell(host)
+            _look(host)
         drop(hosts_to_fail, activated_count)
 
     state.fail_hosts = fail_hosts  # type: ignore[method-assign]
 
 
-def _tell(host: Host) -> None:
+def _look(host: Host) -> None:
     """Say it, unless a line of ours has said already what went wrong."""
     if connection.alive(host) or report.host(host.name)["problems"]:
         return
-    over(host.name)
-    say(host.name, LOST)
-    report.problem(host.name, LOST)
+    tell(host, LOST)

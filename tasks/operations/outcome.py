@@ -10,11 +10,16 @@ from llamarig import report
 from llamarig.display import over, say
 
 
-def _fail(state: State, host: Host, lines: list[str]) -> bool:
+def tell(host: Host, *lines: str) -> None:
+    """Say why the host gets no further, and keep it for the report."""
     over(host.name)
     for line in lines:
         say(host.name, line)
         report.problem(host.name, line)
+
+
+def _fail(state: State, host: Host, lines: list[str]) -> bool:
+    tell(host, *lines)
     return False
 
 

@@ -12,7 +12,7 @@ from pyinfra.api.inventory import Inventory
 from pyinfra.api.state import State
 
 from llamarig import report
-from llamarig.tasks import lost_link
+from llamarig.tasks import display_callback, lost_link
 
 
 @dataclass
@@ -41,7 +41,7 @@ def dropped(request: pytest.FixtureRequest) -> Dropped:
         state.activate_host(host := state.inventory.get_host(f"@fake/{name}"))
         state.activate_host(state.inventory.get_host("@fake/other"))
         host.connector.client = Link(up)  # type: ignore[attr-defined]
-        lost_link.watch(state)
+        display_callback.register(state)
         state.fail_hosts({host})
         assert host in state.failed_hosts
         return host
