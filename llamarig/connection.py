@@ -47,13 +47,25 @@ def _transport(host: Host) -> Any:
 
 
 def harden(host: Host) -> None:
-    """Bound how long a dead link can keep us: `USER_TIMEOUT_MS` for data, keepalives besides."""
+    """Bound how long a dead link can keep us, `USER_TIMEOUT_MS` for data, keepalives besides; and
+    have its end told as what pyinfra takes for the end of one host."""
     transport = _transport(host)
     if transport is None:
         return
     transport.set_keepalive(KEEPALIVE_SECONDS)
     if hasattr(transport.sock, "setsockopt"):  # a jump host's channel has none
         transport.sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT, USER_TIMEOUT_MS)
+    opened = transport.open_channel
+
+    def open_channel(*words: Any, **more: Any) -> Any:
+        # paramiko raises whatever ended its reader. An EOFError pyinfra does not expect: it would
+        # end the run for all hosts, with a traceback.
+        try:
+            return opened(*words, **more)
+        except EOFError as error:
+            raise SSHException("the connection ended") from error
+
+    transport.open_channel = open_channel
 
 
 def alive(host: Host) -> bool:

@@ -125,6 +125,22 @@ def test_a_silent_link_ends_in_one_line_and_the_job_goes_on(
     assert on_host("systemctl is-active llama-server") == "active"
 
 
+def test_a_link_that_is_cut_while_facts_are_loaded(site: Any, lab: Lab) -> None:
+    child = site.start("up")
+    try:
+        assert any("Connected" in line for line in child.stdout)
+        lab.unplug("gpu01")
+        output, _ = child.communicate(timeout=BOUND_SECONDS)
+    finally:
+        lab.plug("gpu01")
+        child.kill()
+    assert child.returncode == 1
+    assert "the connection was lost" in output, output
+    assert "Traceback" not in output
+    ran = site.run("up")
+    assert (ran.code, ran.host()["changed"]) == (0, 0), ran.output
+
+
 def test_a_power_cut_in_the_proof_comes_up_with_what_was_proven(
     site: Any, lab: Lab, on_host: OnHost
 ) -> None:

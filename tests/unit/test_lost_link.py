@@ -6,12 +6,13 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 import pytest
+from paramiko import SSHException
 from pyinfra.api.config import Config
 from pyinfra.api.host import Host
 from pyinfra.api.inventory import Inventory
 from pyinfra.api.state import State
 
-from llamarig import report
+from llamarig import connection, report
 from llamarig.tasks import display_callback, lost_link
 
 
@@ -20,6 +21,15 @@ class Link:
     """What paramiko's client and its transport answer of a link."""
 
     up: bool
+    sock: None = None
+
+    def set_keepalive(self, seconds: int) -> None:
+        pass
+
+    def open_channel(self, kind: str) -> str:
+        if not self.up:
+            raise EOFError
+        return kind
 
     def get_transport(self) -> Link:
         return self
@@ -64,3 +74,14 @@ def test_what_was_said_already_is_enough(dropped: Dropped, request: pytest.Fixtu
     report.problem(f"@fake/{request.node.name}-a", "the connection was lost (timed out)")
     host = dropped(False)
     assert report.host(host.name)["problems"] == ["the connection was lost (timed out)"]
+
+
+def test_a_link_that_ends_while_it_is_used_ends_one_host_and_not_the_run(dropped: Dropped) -> None:
+    link = Link(up=True)
+    host = dropped(True)
+    host.connector.client = link  # type: ignore[attr-defined]
+    connection.harden(host)
+    assert link.open_channel("session") == "session"
+    link.up = False
+    with pytest.raises(SSHException):  # what pyinfra expects of a connection
+        link.open_channel("session")
