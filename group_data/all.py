@@ -206,9 +206,10 @@
 #   Min-p by default, --min-p; 0: off. Takes a number from 0 to 1.
 # min_p = 0.0
 
-#   Address the server listens on, --host; 127.0.0.1: the host alone. Takes an IP address a host
-#   can have, such as "0.0.0.0" or "127.0.0.1".
-# bind = "0.0.0.0"
+#   Where the server listens, --host: lan is every network of the host (0.0.0.0), localhost the
+#   host alone, or one address of the host. Takes "lan", "localhost" or an IP address a host can
+#   have, such as "192.168.1.11".
+# bind = "lan"
 
 #   TCP port of the server, --port. Takes a whole number from 1024 to 65535.
 # port = 8080
@@ -222,6 +223,28 @@
 # extra_args = []
 
 
+# ---- Who may reach the server ----
+
+#   site: one key for all hosts of the site, made at the first deploy, kept on the hosts, shown
+#   by `llamarig key show`; none: whoever reaches the port may use it. With bind localhost no
+#   key is asked for. Takes "site" or "none".
+# api_key = "site"
+
+#   Networks that may reach the port: llamarig adds rules of its own to ufw where that is
+#   active, else a table of its own to nftables. []: no rule of ours. Takes a list of networks
+#   such as "192.168.1.0/24", or single addresses.
+# allow_from = []
+
+#   Serve https with this certificate and private key; None: http. Takes {"cert": PATH, "key":
+#   PATH}, absolute paths of PEM files on the host or None.
+# tls = None
+
+#   llama.cpp's page at /: built once on this machine with Node from PyPI (build), taken by the
+#   host from the hub (hub), or none. auto: build, then hub, then none; held by llamarig.lock.
+#   Takes "auto", "hub", "build" or "none".
+# web_ui = "auto"
+
+
 # ---- The service, its proof, and a run of llamarig ----
 
 #   The system user that the server runs as; made if missing. Takes a user name of lower-case
@@ -231,6 +254,15 @@
 #   The gate: tokens per second with MTP over those without, at least this. The walkthrough saw
 #   1.85 to 2.21 on an RTX 4090. Takes a number above 1 and at most 10.
 # min_speedup = 1.7
+
+#   What becomes of a candidate that was measured below min_speedup: rollback leaves what was
+#   proven serving, keep serves the candidate all the same, and says so. Takes "rollback" or
+#   "keep".
+# on_gate_fail = "rollback"
+
+#   Seconds that the server may take to load its model and answer /health. Takes a whole number
+#   from 10 to 7200.
+# load_timeout_seconds = 900
 
 #   Rounds of a proof, each baseline, MTP, MTP, baseline. Takes a whole number from 1 to 10.
 # proof_rounds = 1

@@ -9,11 +9,17 @@ CUDA = f"{ROOT}/cuda"
 RELEASES = f"{ROOT}/releases"
 GENERATIONS = f"{ROOT}/generations"
 CURRENT = f"{ROOT}/current"
+# What `current` named before the last switch, for `rollback`.
+PREVIOUS = f"{ROOT}/previous"
+
+CONFIG = "/etc/llamarig"
+API_KEY = f"{CONFIG}/api-key"
 
 STATE = "/var/lib/llamarig"
 JOBS = f"{STATE}/jobs"
 BUILD = f"{STATE}/build"
 MODELS = f"{STATE}/models"
+HISTORY = f"{STATE}/history.jsonl"
 STAGING = f"{STATE}/staging"
 CCACHE = "/var/cache/llamarig/ccache"
 

@@ -31,6 +31,7 @@ _FLAGS_OF_SETTINGS = {
     "min_p": "--min-p",
     "threads": "-t --threads",
     "gpu": "-dev --device -mg --main-gpu",
+    "tls": "--ssl-key-file --ssl-cert-file",
     "model_repo": "-hf -hfr --hf-repo -mu --model-url -dr --docker-repo",
     "model_file": "-m --model -hff --hf-file",
 }
@@ -43,6 +44,7 @@ REFUSED_FLAGS = {
     "--api-key-file": "the key of the server is made and kept on the host",
     "-hft": "a token in a process list is no secret",
     "--hf-token": "a token in a process list is no secret",
+    "--api-prefix": "llamarig asks /health without a prefix",
     # Made-up acceptance would make the proof of the speedup worthless.
     "--spec-synth-len": "synthetic acceptance would falsify the proof",
     "--spec-synth-rates": "synthetic acceptance would falsify the proof",
@@ -122,6 +124,13 @@ def broken(settings: Settings) -> Iterator[Broken]:
             settings.proof_tokens,
             f"fewer than context, which is {settings.context}: the prompt needs room too",
             ("proof_tokens", "context"),
+        )
+    if settings.allow_from and settings.loopback:
+        yield Broken(
+            "allow_from",
+            settings.allow_from,
+            "[] while bind lets nobody but the host itself reach the server",
+            ("allow_from", "bind"),
         )
     yield from _broken_source(settings)
     yield from _broken_model(settings)

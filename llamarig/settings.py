@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import ipaddress
 from typing import Annotated, Literal
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError, model_validator
-from pydantic_core import ErrorDetails, PydanticCustomError
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validator
+from pydantic_core import PydanticCustomError
 
 from llamarig import rules
-from llamarig.faults import Fault, collapse, nearest, shown
 from llamarig.values import (
     Allowed,
+    BindAddress,
     Commit,
     ControllerPath,
     CudaVersion,
@@ -20,24 +20,32 @@ from llamarig.values import (
     GpuIndex,
     HostPath,
     HubUrl,
-    IpAddress,
     ModelFile,
+    Network,
     Quantization,
     Ref,
     Repository,
     Revision,
     Sha256,
     UserName,
-    allowed,
 )
-
-__all__ = ["Fault", "Settings", "exempt", "read"]
 
 CacheType = Literal["f32", "f16", "bf16", "q8_0", "q4_0", "q4_1", "iq4_nl", "q5_0", "q5_1"]
 Argument = Annotated[str, AfterValidator(rules.check_argument), Allowed("text")]
 
-# pyinfra's own, those of its @fake connector, helpers, and whatever a site keeps for itself.
-EXEMPT = ("ssh_", "fake_", "_", "site_")
+
+class TlsFiles(BaseModel):
+    """The server's certificate (with its chain) and its private key, PEM files on the host."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", strict=True)
+
+    cert: HostPath
+    key: HostPath
+
+
+Tls = Annotated[
+    TlsFiles, Allowed('{"cert": PATH, "key": PATH}, absolute paths of PEM files on the host')
+]
 
 
 class Settings(BaseModel):
@@ -269,9 +277,10 @@ class Settings(BaseModel):
         default=20, ge=0, le=1000000, description="Top-k by default, --top-k; 0: off."
     )
     min_p: float = Field(default=0.0, ge=0, le=1, description="Min-p by default, --min-p; 0: off.")
-    bind: IpAddress = Field(
-        default="0.0.0.0",
-        description="Address the server listens on, --host; 127.0.0.1: the host alone.",
+    bind: BindAddress = Field(
+        default="lan",
+        description="Where the server listens, --host: lan is every network of the host "
+        "(0.0.0.0), localhost the host alone, or one address of the host.",
     )
     # A lower port would take a capability that the unit's sandbox drops.
     port: int = Field(
@@ -285,6 +294,29 @@ class Settings(BaseModel):
         description="More of llama-server's flags, a list of text; none that a setting owns.",
     )
 
+    # Who may reach the server.
+    api_key: Literal["site", "none"] = Field(
+        default="site",
+        description="site: one key for all hosts of the site, made at the first deploy, kept on "
+        "the hosts, shown by `llamarig key show`; none: whoever reaches the port may use it. "
+        "With bind localhost no key is asked for.",
+    )
+    allow_from: list[Network] = Field(
+        default=[],
+        description="Networks that may reach the port: llamarig adds rules of its own to ufw "
+        "where that is active, else a table of its own to nftables. []: no rule of ours.",
+    )
+    tls: Tls | None = Field(
+        default=None,
+        description="Serve https with this certificate and private key; None: http.",
+    )
+    web_ui: Literal["auto", "hub", "build", "none"] = Field(
+        default="auto",
+        description="llama.cpp's page at /: built once on this machine with Node from PyPI "
+        "(build), taken by the host from the hub (hub), or none. auto: build, then hub, then "
+        "none; held by llamarig.lock.",
+    )
+
     # The service, its proof, and a run of llamarig.
     service_user: UserName = Field(
         default="llamarig", description="The system user that the server runs as; made if missing."
@@ -295,6 +327,17 @@ class Settings(BaseModel):
         le=10,
         description="The gate: tokens per second with MTP over those without, at least this. "
         "The walkthrough saw 1.85 to 2.21 on an RTX 4090.",
+    )
+    on_gate_fail: Literal["rollback", "keep"] = Field(
+        default="rollback",
+        description="What becomes of a candidate that was measured below min_speedup: rollback "
+        "leaves what was proven serving, keep serves the candidate all the same, and says so.",
+    )
+    load_timeout_seconds: int = Field(
+        default=900,
+        ge=10,
+        le=7200,
+        description="Seconds that the server may take to load its model and answer /health.",
     )
     proof_rounds: int = Field(
         default=1, ge=1, le=10, description="Rounds of a proof, each baseline, MTP, MTP, baseline."
@@ -331,62 +374,21 @@ class Settings(BaseModel):
             raise PydanticCustomError("llamarig_rules", "{text}", {"text": text, "broken": broken})
         return self
 
+    @property
+    def address(self) -> str:
+        """The IP address the server listens on."""
+        return {"lan": "0.0.0.0", "localhost": "127.0.0.1"}.get(self.bind, self.bind)
 
-def exempt(key: str) -> bool:
-    """Whether a key of the host data is somebody else's."""
-    return key.startswith(EXEMPT)
+    @property
+    def loopback(self) -> bool:
+        """Whether only the host itself can reach the server."""
+        return ipaddress.ip_address(self.address).is_loopback
 
+    @property
+    def keyed(self) -> bool:
+        """Whether a request needs the site's API key."""
+        return self.api_key == "site" and not self.loopback
 
-def read(
-    hosts: Mapping[str, Mapping[str, object]],
-) -> tuple[dict[str, Settings], list[Fault]]:
-    """Check the data of all hosts, by name; the settings of the sound ones, and all faults."""
-    sound: dict[str, Settings] = {}
-    faults: list[Fault] = []
-    for name, data in hosts.items():
-        settings, found = _read_host(name, {k: v for k, v in data.items() if not exempt(k)})
-        if settings is not None:
-            sound[name] = settings
-        faults += found
-    return sound, collapse(faults, list(hosts))
-
-
-def _read_host(name: str, data: dict[str, object]) -> tuple[Settings | None, list[Fault]]:
-    faults = [
-        Fault(name, key, None, None, nearest(key, Settings.model_fields))
-        for key in data
-        if key not in Settings.model_fields
-    ]
-    known = {key: value for key, value in data.items() if key in Settings.model_fields}
-    settings, errors = _validate(known)
-    bad: set[str] = set()
-    for error in errors:
-        if error["type"] != "llamarig_rules":
-            bad.add(str(error["loc"][0]))
-            faults.append(_fault(name, error, known))
-    if bad and settings is None:
-        # The rest still has rules to keep; a rule that rests on a bad value has to wait.
-        _, errors = _validate({key: value for key, value in known.items() if key not in bad})
-    for rule in _rules(errors):
-        if not bad.intersection(rule.keys):
-            faults.append(Fault(name, rule.key, shown(rule.key, rule.found), rule.allowed))
-    return (None if faults else settings), list(dict.fromkeys(faults))
-
-
-def _validate(data: dict[str, object]) -> tuple[Settings | None, list[ErrorDetails]]:
-    try:
-        return Settings.model_validate(data), []
-    except ValidationError as error:
-        return None, error.errors(include_url=False)
-
-
-def _rules(errors: list[ErrorDetails]) -> list[rules.Broken]:
-    return [rule for error in errors for rule in error.get("ctx", {}).get("broken", [])]
-
-
-def _fault(host: str, error: ErrorDetails, data: Mapping[str, object]) -> Fault:
-    key = str(error["loc"][0])
-    if error["type"] == "llamarig_argument":
-        context = error["ctx"]
-        return Fault(host, key, context["found"], context["allowed"])
-    return Fault(host, key, shown(key, data[key]), allowed(Settings.model_fields[key]))
+    @property
+    def scheme(self) -> str:
+        return "https" if self.tls else "http"

@@ -84,6 +84,17 @@ def _ip_address(value: str) -> str:
     return value
 
 
+def _bind(value: str) -> str:
+    return value if value in ("lan", "localhost") else _ip_address(value)
+
+
+def _network(value: str) -> str:
+    network = ipaddress.ip_network(value)
+    if network.is_multicast or "%" in value:
+        raise ValueError("no network a host is in")
+    return value
+
+
 def _model_file(value: str) -> str:
     part = r"[A-Za-z0-9][A-Za-z0-9._+@=,()-]*"
     if not re.fullmatch(rf"({part}/)*{part}\.gguf", value) or ".." in value:
@@ -124,10 +135,15 @@ GitUrl = Annotated[
     AfterValidator(_url(("http", "https", "git", "ssh"), user_allowed=True)),
     Allowed("an https, http, ssh or git address without a password"),
 ]
-IpAddress = Annotated[
+BindAddress = Annotated[
     str,
-    AfterValidator(_ip_address),
-    Allowed('an IP address a host can have, such as "0.0.0.0" or "127.0.0.1"'),
+    AfterValidator(_bind),
+    Allowed('"lan", "localhost" or an IP address a host can have, such as "192.168.1.11"'),
+]
+Network = Annotated[
+    str,
+    AfterValidator(_network),
+    Allowed('networks such as "192.168.1.0/24", or single addresses'),
 ]
 ModelFile = Annotated[
     str,

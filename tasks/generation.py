@@ -78,7 +78,7 @@ def unit(settings: Settings, number: int, argv: list[str], *, candidate: bool) -
 def _units(settings: Settings, number: int) -> dict[str, str]:
     folder = f"{GENERATIONS}/{number}"
     binary, model = f"{folder}/release/bin/llama-server", f"{folder}/model.gguf"
-    live = recipe.Server(binary, model, settings.bind, settings.port)
+    live = recipe.Server(binary, model, settings.address, settings.port)
     trial = recipe.Server(binary, model, LOOPBACK, settings.proof_port)
     argv = {
         UNITS[0]: recipe.arguments(settings, live),
@@ -122,7 +122,8 @@ def render(
             "path": model_path,
             "sha256": model_sha256,
         },
-        "address": {"bind": settings.bind, "port": settings.port},
+        "address": {"bind": settings.address, "port": settings.port, "scheme": settings.scheme},
+        "keyed": settings.keyed,
         "proof_key": digest_of(inputs),
     }
     files = {

@@ -194,7 +194,7 @@ def go_live(settings: Settings) -> Generator[PyinfraCommand, None, None]:
     if state.is_executing:
         address = host.data.get("ssh_hostname") or host.name
         report.record(host.name, url=f"http://{address}:{settings.port}")
-        if silent := _unanswered({"bind": settings.bind, "port": settings.port}):
+        if silent := _unanswered({"bind": settings.address, "port": settings.port}):
             yield failure(silent)
 
 

@@ -7,8 +7,9 @@ from pathlib import Path
 from pyinfra.api.exceptions import DeployError
 from pyinfra.context import host, state
 
+from llamarig.host_data import read
 from llamarig.lockfile import Lockfile
-from llamarig.settings import Settings, read
+from llamarig.settings import Settings
 from llamarig.tasks import display_callback
 
 _settings: dict[str, Settings] = {}

@@ -7,12 +7,13 @@ from collections.abc import Iterable
 from fnmatch import fnmatch
 from pathlib import Path
 
-from llamarig import settings
+from llamarig import host_data
 from llamarig.cli import connections, hostkeys
 from llamarig.cli.inventory import HostData, load, site_of, syntax_fault
 from llamarig.errors import UserError
 from llamarig.hub.token import token
 from llamarig.lockfile import Lockfile
+from llamarig.settings import Settings
 
 DEPLOY = "deploy.py"
 LOCK = "llamarig.lock"
@@ -29,7 +30,7 @@ def check(inventory: Path, limit: tuple[str, ...] = ()) -> tuple[Path, dict[str,
     site = site_of(inventory)
     # What another connector brings along is no setting; that it is refused says it all.
     reached = {name: each for name, each in hosts.items() if each.connection in ("ssh", "local")}
-    sound, faults = settings.read({name: each.data for name, each in reached.items()})
+    sound, faults = host_data.read({name: each.data for name, each in reached.items()})
     lines = [fault.line() for fault in faults]
     lines += connections.faults(chosen, site)
     files = [sound[name].sudo_password_file for name in chosen if name in sound]
@@ -49,7 +50,7 @@ def named(host: HostData, patterns: tuple[str, ...]) -> bool:
     return any(fnmatch(host.name, each) or each in host.groups for each in patterns)
 
 
-def _token_faults(chosen: Iterable[settings.Settings]) -> list[str]:
+def _token_faults(chosen: Iterable[Settings]) -> list[str]:
     """Tokens of the hub that can't be read, each said once."""
     lines: list[str] = []
     for each in chosen:

@@ -12,7 +12,7 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from llamarig import settings as site_settings
+from llamarig import host_data
 from llamarig.cli import deploy, runner, saved
 from llamarig.display import plain
 
@@ -69,7 +69,7 @@ def _judge_again(place: Path) -> Hosts:
     kept, wrong = saved.read(place)
     hosts: Hosts = {name: {"problems": [line]} for name, line in wrong.items()}
     for name, host in kept.items():
-        sound, faults = site_settings.read({name: host.settings})
+        sound, faults = host_data.read({name: host.settings})
         problems = [*host.problems, *(["nothing was read of it"] if not host.evidence else [])]
         problems += (each.line().removeprefix(f"{name}: ") for each in faults)
         hosts[name] = {"problems": problems}

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import click
 
-from llamarig import settings as all_settings
+from llamarig import host_data
 from llamarig.cli import checks
 from llamarig.cli.inventory import inventory_argument
 from llamarig.cli.token import token_option
@@ -26,7 +26,7 @@ def update(inventory: Path) -> None:
     and what serves, serves on until the new file is proven."""
     site, hosts = checks.check(inventory)
     lock = Lockfile(site / checks.LOCK)
-    sound, _ = all_settings.read({name: each.data for name, each in hosts.items()})
+    sound, _ = host_data.read({name: each.data for name, each in hosts.items()})
     of_the_hub = [each for each in sound.values() if from_the_hub(each)]
     if not of_the_hub:
         raise UserError(f"{inventory}: no host gets its model from the hub; nothing to update")

@@ -19,13 +19,14 @@ from rich.measure import Measurement
 from rich.table import Table
 from rich.text import Text
 
-from llamarig import settings
+from llamarig import host_data
 from llamarig.cli import connections, hostkeys
 from llamarig.cli.hostkeys import Known, UnreachableError
 from llamarig.cli.inventory import HostData, inventory_argument, load, site_of
 from llamarig.cli.login import Local, Remote, Target, target_of, try_sudo
 from llamarig.cli.terminal import can_ask
 from llamarig.errors import UserError
+from llamarig.settings import Settings
 
 _AT_ONCE = 16
 In = TypeVar("In")
@@ -86,7 +87,7 @@ def _check(
     lines = connections.faults(hosts, site)
     key = "sudo_password_file"
     data = {name: {key: host.data[key]} for name, host in hosts.items() if key in host.data}
-    sound, faults = settings.read({} if given else data)
+    sound, faults = host_data.read({} if given else data)
     lines += [fault.line() for fault in faults]
     named = {name: given or _path(sound.get(name)) for name in hosts}
     passwords, unfit = connections.sudo_passwords(file for file in named.values() if file)
@@ -95,7 +96,7 @@ def _check(
     return {name: passwords[file] if file else None for name, file in named.items()}
 
 
-def _path(sound: settings.Settings | None) -> Path | None:
+def _path(sound: Settings | None) -> Path | None:
     return Path(sound.sudo_password_file) if sound and sound.sudo_password_file else None
 
 

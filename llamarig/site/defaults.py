@@ -15,6 +15,7 @@ PARTS = {
     "backend": "The device, and llama.cpp",
     "model_repo": "The model",
     "gpu_layers": "The recipe: llama-server's flags, by default the walkthrough's",
+    "api_key": "Who may reach the server",
     "service_user": "The service, its proof, and a run of llamarig",
 }
 HEADER = """\

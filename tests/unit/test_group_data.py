@@ -6,7 +6,8 @@ from pathlib import Path
 import pytest
 
 from llamarig.cli.inventory import load
-from llamarig.settings import Settings, read
+from llamarig.host_data import read
+from llamarig.settings import Settings
 from llamarig.site.defaults import PARTS, defaults
 
 ROOT = Path(__file__).resolve().parents[2]

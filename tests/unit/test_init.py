@@ -10,7 +10,7 @@ from click.testing import CliRunner, Result
 from llamarig.cli.init import FILES, Site, init, render
 from llamarig.cli.inventory import load, site_of
 from llamarig.errors import UserError
-from llamarig.settings import read
+from llamarig.host_data import read
 from llamarig.site.addresses import SiteHost, parse
 
 ROOT = Path(__file__).resolve().parents[2]

@@ -4,8 +4,9 @@ import pytest
 from pydantic import ValidationError
 
 from llamarig.faults import Fault
+from llamarig.host_data import read
 from llamarig.rules import OWNED_FLAGS
-from llamarig.settings import Settings, read
+from llamarig.settings import Settings
 from llamarig.values import allowed
 
 COMMIT = "0123456789abcdef0123456789abcdef01234567"
@@ -65,6 +66,9 @@ def test_a_value_outside_its_type_or_limits(key: str, value: object, line: str) 
         ("gpu", "GPU-0a1b2c3d-0000-1111-2222-0123456789ab"),
         ("bind", "::1"),
         ("bind", "127.0.0.1"),
+        ("bind", "localhost"),
+        ("api_key", "none"),
+        ("allow_from", ["192.168.1.0/24", "10.0.0.7", "fd00::/64"]),
         ("hf_home", "/srv/models.d/hf_1"),
         ("hf_endpoint", "http://10.77.0.1:8000"),
         ("llama_cpp_url", "git://10.77.0.1:9418/llama.cpp"),
@@ -91,7 +95,7 @@ def test_values_that_are_taken(key: str, value: object) -> None:
     ("key", "values"),
     [
         ("gpu", [-1, 64, "0", "GPU-1", True]),
-        ("bind", ["localhost", "0.0.0.0:80", "1.2.3", "fe80::1%eth0"]),
+        ("bind", ["wan", "0.0.0.0:80", "1.2.3", "fe80::1%eth0"]),
         ("bind", ["224.0.0.1", "255.255.255.255", "240.0.0.1", "0.0.0.1", "ff02::1"]),
         ("hf_home", ["data", "/data/", "/data/../etc", "/data//x", "/", "~/x", "/a b", "/tmp/x"]),
         ("hf_home", ["/run/x", "/x/%h", "/x/$HOME", "/x\n", ""]),
@@ -110,6 +114,8 @@ def test_values_that_are_taken(key: str, value: object) -> None:
         ("extra_args", ["--metrics", {"--metrics": 1}]),
         ("draft_n_max", [0, 17]),
         ("lock_lease_seconds", [19, 601]),
+        ("allow_from", [["192.168.1.1/24"], ["224.0.0.0/4"], ["any"], "10.0.0.0/8", [""]]),
+        ("api_key", ["sk-1234567890", None]),
     ],
 )
 def test_values_that_are_refused(key: str, values: list[object]) -> None:
@@ -297,3 +303,33 @@ def test_settings_are_frozen_and_say_what_each_is() -> None:
 
 def test_a_fault_reads_as_one_line() -> None:
     assert Fault("a", "b", "1", "2").line() == "a: b: found 1, allowed: 2"
+
+
+@pytest.mark.parametrize(
+    ("tls", "keys"),
+    [
+        ({"cert": "/etc/ssl/a.pem"}, ["tls.key"]),
+        ({"cert": "a.pem", "key": "/etc/ssl/a.key"}, ["tls.cert"]),
+        ({"cert": "/c", "key": "/k", "ca": "/x"}, ["tls.ca"]),
+        ({}, ["tls.cert", "tls.key"]),
+        ("/etc/ssl/a.pem", ["tls"]),
+    ],
+)
+def test_tls_names_the_file_that_is_wrong(tls: object, keys: list[str]) -> None:
+    found = lines(tls=tls)
+    assert [line.split(": ")[1] for line in found] == keys
+    assert all("PEM files on the host" in line for line in found)
+
+
+def test_who_needs_a_key_and_where_it_listens() -> None:
+    assert Settings().keyed
+    assert Settings().address == "0.0.0.0"
+    assert not Settings(bind="localhost").keyed
+    assert Settings(bind="localhost").address == "127.0.0.1"
+    assert not Settings(api_key="none").keyed
+    assert Settings(bind="192.168.1.11").keyed
+
+
+def test_a_network_is_allowed_to_what_nobody_can_reach() -> None:
+    (line,) = lines(bind="localhost", allow_from=["10.0.0.0/8"])
+    assert line.startswith("gpu01: allow_from: found ")

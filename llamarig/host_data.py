@@ -1,0 +1,84 @@
+"""Host data of pyinfra, checked: the settings of the sound hosts, and all faults of the others."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from pydantic import ValidationError
+from pydantic_core import ErrorDetails
+
+from llamarig import rules
+from llamarig.faults import Fault, collapse, nearest, shown
+from llamarig.settings import Settings
+from llamarig.values import allowed
+
+# pyinfra's own, those of its @fake connector, helpers, and whatever a site keeps for itself.
+EXEMPT = ("ssh_", "fake_", "_", "site_")
+
+
+def exempt(key: str) -> bool:
+    """Whether a key of the host data is somebody else's."""
+    return key.startswith(EXEMPT)
+
+
+def read(
+    hosts: Mapping[str, Mapping[str, object]],
+) -> tuple[dict[str, Settings], list[Fault]]:
+    """Check the data of all hosts, by name; the settings of the sound ones, and all faults."""
+    sound: dict[str, Settings] = {}
+    faults: list[Fault] = []
+    for name, data in hosts.items():
+        settings, found = _read_host(name, {k: v for k, v in data.items() if not exempt(k)})
+        if settings is not None:
+            sound[name] = settings
+        faults += found
+    return sound, collapse(faults, list(hosts))
+
+
+def _read_host(name: str, data: dict[str, object]) -> tuple[Settings | None, list[Fault]]:
+    faults = [
+        Fault(name, key, None, None, nearest(key, Settings.model_fields))
+        for key in data
+        if key not in Settings.model_fields
+    ]
+    known = {key: value for key, value in data.items() if key in Settings.model_fields}
+    settings, errors = _validate(known)
+    bad: set[str] = set()
+    for error in errors:
+        if error["type"] != "llamarig_rules":
+            bad.add(str(error["loc"][0]))
+            faults.append(_fault(name, error, known))
+    if bad and settings is None:
+        # The rest still has rules to keep; a rule that rests on a bad value has to wait.
+        _, errors = _validate({key: value for key, value in known.items() if key not in bad})
+    for rule in _rules(errors):
+        if not bad.intersection(rule.keys):
+            faults.append(Fault(name, rule.key, shown(rule.key, rule.found), rule.allowed))
+    return (None if faults else settings), list(dict.fromkeys(faults))
+
+
+def _validate(data: dict[str, object]) -> tuple[Settings | None, list[ErrorDetails]]:
+    try:
+        return Settings.model_validate(data), []
+    except ValidationError as error:
+        return None, error.errors(include_url=False)
+
+
+def _rules(errors: list[ErrorDetails]) -> list[rules.Broken]:
+    return [rule for error in errors for rule in error.get("ctx", {}).get("broken", [])]
+
+
+def _fault(host: str, error: ErrorDetails, data: Mapping[str, object]) -> Fault:
+    key = str(error["loc"][0])
+    if len(error["loc"]) > 1 and isinstance(data[key], dict):
+        inner = f"{key}.{error['loc'][1]}"
+        return Fault(
+            host,
+            inner,
+            "a wrong value, a missing or an unknown key",
+            allowed(Settings.model_fields[key]),
+        )
+    if error["type"] == "llamarig_argument":
+        context = error["ctx"]
+        return Fault(host, key, context["found"], context["allowed"])
+    return Fault(host, key, shown(key, data[key]), allowed(Settings.model_fields[key]))
