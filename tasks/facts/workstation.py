@@ -14,16 +14,20 @@ from pyinfra.api.exceptions import FactProcessError
 from pyinfra.api.facts import FactBase
 
 from llamarig.settings import Settings
+from llamarig.tasks.facts.addresses import Addresses, Interface
 from llamarig.tasks.facts.compilers import Compilers, CompilerState
 from llamarig.tasks.facts.cuda_toolkits import CudaToolkits, Toolkit
 from llamarig.tasks.facts.disk import Disk, DiskState
 from llamarig.tasks.facts.driver import DriverState, NvidiaDriver
+from llamarig.tasks.facts.firewall import Firewall, FirewallState
 from llamarig.tasks.facts.graphics import GraphicsCards, PciCard, RenderNodes
 from llamarig.tasks.facts.machine import Machine, MachineState
 from llamarig.tasks.facts.nvidia_smi import NvidiaSmi, SmiState
 from llamarig.tasks.facts.ollama import Ollama, OllamaState
 from llamarig.tasks.facts.port import Listener, Listening
+from llamarig.tasks.facts.tls import Tls, TlsState
 from llamarig.tasks.facts.tools import Tools, ToolsState
+from llamarig.tasks.facts.ufw import Ufw, UfwState
 
 MARK = "=== llamarig "
 # Of one line; a longer one is nothing that any of our commands prints.
@@ -40,6 +44,10 @@ AS_ROOT: dict[str, FactBase[Any]] = {
     "disk": Disk(),
     "listeners": Listener(),
     "ollama": Ollama(),
+    "addresses": Addresses(),
+    "ufw": Ufw(),
+    "firewall": Firewall(),
+    "tls": Tls(),
 }
 AS_OPERATOR: dict[str, FactBase[Any]] = {"tools": Tools()}
 Lines = dict[str, list[str]]
@@ -59,6 +67,10 @@ class Workstation:
     disk: DiskState | None
     listeners: list[Listening]
     ollama: OllamaState
+    addresses: list[Interface]
+    ufw: UfwState
+    firewall: FirewallState
+    tls: TlsState | None
     tools: ToolsState
 
 
@@ -68,6 +80,7 @@ def arguments(settings: Settings) -> dict[str, dict[str, Any]]:
         "disk": {"path": settings.hf_home},
         "listeners": {"port": settings.port},
         "toolkits": {"home": settings.cuda_home},
+        "tls": {"files": settings.tls.model_dump() if settings.tls else None},
     }
 
 
