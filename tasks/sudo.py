@@ -16,7 +16,7 @@ from pyinfra.api.host import Host
 
 from llamarig import connection
 from llamarig.settings import Settings
-from llamarig.tasks.facts.privilege import Privilege
+from llamarig.tasks.facts.privilege import Privilege, PrivilegeState
 from llamarig.tasks.step import refuse
 
 NO_PASSWORD = "a password is one line of text that is not empty"
@@ -27,14 +27,14 @@ _asked: list[str] = []
 
 def become_root(settings: Settings) -> None:
     """Arrange for root on the current host, and refuse the host where that does not work."""
-    line = _arrange(context.host, settings.sudo_password_file)
+    host = context.host
+    line = arrange(host, host.get_fact(Privilege, _sudo=False), settings.sudo_password_file)
     if line:
-        refuse(context.host.name, [line])
+        refuse(host.name, [line])
 
 
-def _arrange(host: Host, file: str | None) -> str | None:
+def arrange(host: Host, privilege: PrivilegeState | None, file: str | None) -> str | None:
     """Set the host up for root; returns the one line that says why it can't be."""
-    privilege = host.get_fact(Privilege, _sudo=False)
     if privilege is None:
         return "the host does not answer commands"
     if privilege.root:

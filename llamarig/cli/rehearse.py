@@ -57,9 +57,12 @@ def _what_next(result: runner.Result, place: Path, state: State) -> None:
     body = '{"messages":[{"role":"user","content":"Count to ten."}],"max_tokens":32}'
     here = place.relative_to(Path.cwd()) if place.is_relative_to(Path.cwd()) else place
     print(f"\n{name} serves at {url}; it is a small model that counts. Ask it:")
-    print(f"  curl -s {url}/v1/chat/completions -H 'Content-Type: application/json' -d '{body}'")
-    print("From this folder:")
     llamarig = typed()
+    # The key goes through pipes: an argument of curl could be read by everybody on this machine.
+    print(f"  {llamarig} key show {here} | sed 's/^/Authorization: Bearer /' |")
+    print(f"  curl -s -H @- {url}/v1/chat/completions -H 'Content-Type: application/json' \\")
+    print(f"    -d '{body}'")
+    print("From this folder:")
     print(f"  {llamarig} lab ssh {name}    # log in")
     print(f"  {llamarig} up {here}    # again: nothing to do")
     if state.services and state.model:

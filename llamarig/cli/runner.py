@@ -8,11 +8,12 @@ import signal
 import subprocess
 import sys
 import tempfile
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from llamarig import report
+from llamarig import report, secret_report
 from llamarig.cli.checks import check
 from llamarig.cli.inventory import group_data_folders, own_environment
 from llamarig.display import say
@@ -27,20 +28,35 @@ NO_PREFLIGHT = "deploy.py has no preflight.check(), which every run begins with"
 
 @dataclass(frozen=True)
 class Result:
-    """hosts: the report's part per host. Of a dry run it holds the operations as `planned`."""
+    """hosts: the report's part per host. Of a dry run it holds the operations as `planned`.
+    secret: what the run was asked to hand over and the report must not hold."""
 
     hosts: dict[str, dict[str, Any]]
     interrupted: bool = False
+    secret: str | None = field(default=None, repr=False)
 
 
-def argv(inventory: Path, what: str, *, dry: bool, limit: tuple[str, ...] = ()) -> list[str]:
-    """pyinfra's command line. `--json` keeps its own tables off the terminal."""
+def argv(
+    inventory: Path,
+    what: str,
+    *,
+    dry: bool,
+    limit: tuple[str, ...] = (),
+    data: Mapping[str, str] | None = None,
+) -> list[str]:
+    """pyinfra's command line. `--json` keeps its own tables off the terminal.
+
+    data: what a story is told besides the hosts' own data; its keys begin with _, and it stands in
+    a process list.
+    """
     command = [sys.executable, "-m", "llamarig.cli.child", str(inventory), what, "--json"]
     command.append("--dry" if dry else "--yes")
     for folder in group_data_folders(inventory):
         command += ["--group-data", str(folder)]
     for pattern in limit:
         command += ["--limit", pattern]
+    for key, value in (data or {}).items():
+        command += ["--data", f"{key}={value}"]
     return command
 
 
@@ -72,14 +88,23 @@ def _end(child: subprocess.Popen[bytes]) -> None:
         child.wait()
 
 
-def run(inventory: Path, what: str, *, dry: bool = False, limit: tuple[str, ...] = ()) -> Result:
+def run(
+    inventory: Path,
+    what: str,
+    *,
+    dry: bool = False,
+    limit: tuple[str, ...] = (),
+    data: Mapping[str, str] | None = None,
+) -> Result:
     """Run a deploy against an inventory; the child owns the terminal and dies with us."""
     site, chosen = check(inventory, limit)
     inventory = inventory.absolute()
-    command = argv(inventory, what, dry=dry, limit=limit)
+    command = argv(inventory, what, dry=dry, limit=limit, data=data)
     with tempfile.TemporaryDirectory(prefix="llamarig-") as folder:
         path = Path(folder) / "report.json"
+        private = Path(folder) / "secret"
         environment = {**own_environment(), report.VARIABLE: str(path), "PYINFRA_PROGRESS": "off"}
+        environment[secret_report.VARIABLE] = str(private)
         child = subprocess.Popen(
             command,
             cwd=site,
@@ -94,6 +119,7 @@ def run(inventory: Path, what: str, *, dry: bool = False, limit: tuple[str, ...]
             interrupted, output = True, b""
             _end(child)
         hosts = json.loads(path.read_text())["hosts"] if path.exists() else {}
+        secret = secret_report.take(private)
     known = list(hosts)
     hosts = {name: hosts.get(name, report.empty()) for name in chosen}
     if interrupted:
@@ -109,7 +135,7 @@ def run(inventory: Path, what: str, *, dry: bool = False, limit: tuple[str, ...]
             say(name, line)
     if dry and document:
         _add_plan(hosts, document["plan"])
-    return Result(hosts)
+    return Result(hosts, secret=secret)
 
 
 def _add_plan(hosts: dict[str, dict[str, Any]], plan: list[dict[str, Any]]) -> None:

@@ -1,0 +1,71 @@
+"""Hosts other than the one at hand, asked one command as root, all at once and in bounded time.
+
+A run with --limit reaches some hosts of the site. What holds for the whole site (the API key) needs
+the others too: they are connected to for the one question and left again.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+import gevent
+from pyinfra.api.exceptions import FactProcessError, PyinfraError
+from pyinfra.api.host import Host
+
+from llamarig import connection
+from llamarig.tasks import sudo
+from llamarig.tasks.facts.privilege import Privilege, PrivilegeState
+from llamarig.tasks.step import refused
+
+# For one host: its connection, sudo, and the answer.
+LIMIT_SECONDS = 20.0
+
+
+def ask(hosts: Iterable[Host], command: str) -> dict[str, list[str] | None]:
+    """What a short command prints on each host, by its name; None for a host that can't be asked:
+    out of reach, without root, or too slow."""
+    asked = {each.name: gevent.spawn(_ask, each, command) for each in hosts}
+    return {name: greenlet.get() for name, greenlet in asked.items()}
+
+
+def _ask(host: Host, command: str) -> list[str] | None:
+    try:
+        with gevent.Timeout(LIMIT_SECONDS, TimeoutError(f"no answer in {LIMIT_SECONDS:.0f} s")):
+            if host.connected:
+                return _run(host, command, arranged=not refused(host.name))
+            if host.state.is_host_in_limit(host):
+                return None  # this run could not connect to it when it began
+            return _visit(host, command)
+    except (*connection.LOST, FactProcessError, PyinfraError):
+        return None
+
+
+def _visit(host: Host, command: str) -> list[str] | None:
+    """Connect, ask, leave. The host stays outside of the run: none of pyinfra's lists names it."""
+    try:
+        host.connect(show_errors=False)
+        if not host.connected:
+            return None
+        connection.harden(host)
+        return _run(host, command, arranged=False)
+    finally:
+        host.connected = False
+        client = getattr(host.connector, "client", None)
+        if client is not None:
+            client.close()
+
+
+def _run(host: Host, command: str, *, arranged: bool) -> list[str] | None:
+    """arranged: this run has become root on the host already."""
+    if not arranged:
+        file = host.data.get("sudo_password_file")
+        if sudo.arrange(host, _privilege(host), file):
+            return None
+    ok, lines = connection.run(host, command, sudo=bool(host.data.get("_sudo")))
+    return lines if ok else None
+
+
+def _privilege(host: Host) -> PrivilegeState | None:
+    """Asked without pyinfra's fact, which would count a failure as the end of a host of the run."""
+    ok, lines = connection.run(host, Privilege().command())
+    return Privilege().process(lines) if ok else None
