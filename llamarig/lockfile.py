@@ -7,6 +7,8 @@
         {revision: <40 hex>, sha256: <64 hex>, size: <bytes>, mtp_layers: <number>}
     choices:
       Jackrong/Qwopus3.6-27B-v2-MTP-GGUF auto 24564 MiB 8192 q8_0 q8_0 1 3: {file: <name>}
+    web_ui:
+      auto: {how: build}
 
 A hash in it was seen by one of the site's hosts and trusted on first use, or given by the user.
 """
@@ -19,7 +21,7 @@ import os
 import stat
 from collections.abc import Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import yaml
 from annotated_types import Ge, Le
@@ -44,9 +46,10 @@ FORMS: dict[str, Any] = {
     # GGUF keeps it in 32 bits.
     "mtp_layers": Annotated[int, Ge(0), Le(2**32 - 1)],
     "file": ModelFile,
+    "how": Literal["build", "hub", "none"],
 }
 NUMBERS = ("size", "mtp_layers")
-SECTIONS = ("llama_cpp", "models", "choices")
+SECTIONS = ("llama_cpp", "models", "choices", "web_ui")
 # repr() refuses numbers of more than 4300 digits.
 _MOST_BITS = 1024
 

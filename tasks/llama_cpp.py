@@ -10,14 +10,15 @@ from pyinfra.api.operation import operation
 from pyinfra.context import host, state
 
 from llamarig import report
+from llamarig.errors import UserError
 from llamarig.settings import Settings
-from llamarig.tasks import site
+from llamarig.tasks import site, web_ui, web_ui_choice
 from llamarig.tasks.cuda import choice
 from llamarig.tasks.facts.machine import Machine
 from llamarig.tasks.facts.release import Release, ReleaseState
-from llamarig.tasks.facts.remote_tag import RemoteTag
 from llamarig.tasks.llama_cpp_build import build_id, number
 from llamarig.tasks.llama_cpp_job import spec
+from llamarig.tasks.llama_cpp_source import origin
 from llamarig.tasks.operations import jobs
 from llamarig.tasks.operations.outcome import failure
 from llamarig.tasks.step import step
@@ -28,40 +29,18 @@ __all__ = ["build", "build_id", "mismatch", "number", "origin", "release", "rele
 @step("llama.cpp")
 def build() -> None:
     """Build the release, or find it built."""
-    release(name="Build the release", settings=site.settings())
-
-
-def origin(settings: Settings) -> str | None:
-    """What pins the source: a commit, or the source package's sha256. None: not known yet.
-
-    Order: the settings, llamarig.lock, and for a tag that nobody resolved yet the repository
-    itself, as the host sees it; that answer is trusted on first use and written down.
-    """
-    if settings.llama_cpp_source == "pypi":
-        return settings.llama_cpp_sha256
-    if settings.llama_cpp_commit:
-        return settings.llama_cpp_commit
-    entry = f"{settings.llama_cpp_url} {settings.llama_cpp_tag}"
-    known = site.lockfile().get("llama_cpp", entry).get("commit")
-    if known:
-        return str(known)
-    if not state.is_executing:
-        return None
-    found: str | None = host.get_fact(
-        RemoteTag, url=settings.llama_cpp_url, tag=settings.llama_cpp_tag
-    )
-    if found:
-        site.lockfile().put("llama_cpp", entry, {"commit": found})
-    return found
+    settings = site.settings()
+    release(name=f"Build the release, {web_ui.announced(settings)}", settings=settings)
 
 
 def release_id(settings: Settings) -> str | None:
-    """The release that the settings ask for on the current host; None: not known yet, or no CUDA
-    toolkit fits (building says why)."""
+    """The release that the settings ask for on the current host; None: not known yet (its source,
+    or how its page comes), or no CUDA toolkit fits (building says why)."""
     commit, chosen = origin(settings), choice.current(settings)
     if commit is None or isinstance(chosen, str):
         return None
-    return build_id(settings, commit, chosen)
+    known = web_ui_choice.resolved(settings, commit, chosen)
+    return build_id(known, commit, chosen) if known else None
 
 
 def mismatch(found: ReleaseState, compute_capability: int | None) -> str | None:
@@ -92,14 +71,28 @@ def release(settings: Settings) -> Generator[PyinfraCommand, None, None]:
     if isinstance(chosen, str):
         yield failure(chosen)
         return
-    this = build_id(settings, commit, chosen)
+    known = web_ui_choice.resolved(settings, commit, chosen)
+    if known is None and not state.is_executing:
+        yield from _announce(settings)
+        return
+    # In a story of ours preflight has decided it.
+    if known is None and (problem := web_ui.decide(settings)):
+        yield failure(problem)
+        return
+    known = known or web_ui_choice.resolved(settings, commit, chosen) or settings
+    this = build_id(known, commit, chosen)
     if state.is_executing:
         report.record(host.name, release=this)
     if found := host.get_fact(Release, build_id=this):
         report.record(host.name, build=found.document)
         host.noop(f"release {this} is there")
         return
-    job = spec(settings, commit, chosen, host.get_fact(Machine))
+    try:
+        page = web_ui.page(known) if state.is_executing and known.web_ui == "build" else b""
+    except UserError as error:
+        yield failure(f"{error}; {web_ui.MEND}")
+        return
+    job = spec(known, commit, chosen, host.get_fact(Machine), page)
     yield from jobs.start(job)
     if not state.is_executing:
         return
@@ -110,5 +103,5 @@ def release(settings: Settings) -> Generator[PyinfraCommand, None, None]:
 
 
 def _announce(settings: Settings) -> Generator[PyinfraCommand, None, None]:
-    """Only in a plan: the commit is resolved when the deploy runs."""
+    """Only in a plan: the commit, and how the page comes, are found out when the deploy runs."""
     yield StringCommand(f"git ls-remote {shlex.quote(settings.llama_cpp_url)}")

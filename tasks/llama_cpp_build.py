@@ -35,8 +35,9 @@ def flags(settings: Settings, commit: str, choice: Choice | None) -> list[str]:
         f"-DLLAMA_BUILD_NUMBER={number(settings)}",
         f"-DLLAMA_BUILD_COMMIT={commit[:9]}",
         "-DLLAMA_BUILD_TESTS=OFF",
-        # The web UI would be fetched from the hub while building.
-        "-DLLAMA_USE_PREBUILT_UI=OFF",
+        # The web UI would be fetched from the hub while building; a page built on the controller
+        # lies in the source tree and goes before.
+        f"-DLLAMA_USE_PREBUILT_UI={'ON' if settings.web_ui == 'hub' else 'OFF'}",
     ]
     if settings.backend == "vulkan":
         return [*common, "-DGGML_VULKAN=ON"]
@@ -65,12 +66,15 @@ def _cuda_flags(settings: Settings, choice: Choice) -> list[str]:
 def build_id(settings: Settings, commit: str, choice: Choice | None) -> str:
     """`b11434-sm89-1a2b3c4d5e`: tag, backend, and a digest over everything that goes in.
 
-    Where the toolkit came from does not count, what it is does; nor does ccache.
+    Where the toolkit came from does not count, what it is does; nor does ccache. How the web UI's
+    page comes does, and auto is to be resolved before: here it is none.
     """
     kind = settings.backend if choice is None else f"sm{settings.cuda_architecture}"
     what = [settings.llama_cpp_source, commit, flags(settings, commit, choice)]
     if choice is not None:
         what.append(choice.version)  # its folder may be called /usr/local/cuda
+    if settings.web_ui == "build":
+        what.append("web_ui=build")  # the hub's is a flag
     digest = hashlib.sha256(json.dumps(what).encode()).hexdigest()[:10]
     return f"{settings.llama_cpp_tag}-{kind}-{digest}"
 
@@ -87,6 +91,7 @@ def record(settings: Settings, commit: str, choice: Choice | None) -> dict[str, 
         "build_number": int(number(settings)),
         "source": source,
         "backend": settings.backend,
+        "web_ui": "none" if settings.web_ui == "auto" else settings.web_ui,
         "flags": flags(settings, commit, choice),
         "cuda": None
         if choice is None

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import base64
 import json
 from importlib.resources import files as package_files
 from typing import TYPE_CHECKING
 
-from llamarig.paths import BUILD, CCACHE, JOBS, RELEASES
+from llamarig.paths import BUILD, CACHE, CCACHE, JOBS, RELEASES
 from llamarig.settings import Settings
 from llamarig.tasks import toolchain
 from llamarig.tasks.llama_cpp_build import build_id, flags, number, record
@@ -19,6 +20,8 @@ if TYPE_CHECKING:
 TARGETS = ["llama-server", "llama-bench", "llama-cli", "llama-fit-params"]
 SOURCE_SECONDS = 1800
 CONFIGURE_SECONDS = 600
+# The hub's page is some MB; cmake bounds its own downloads.
+WEB_UI_SECONDS = 900
 INSTALL_SECONDS = 300
 CLEAN_SECONDS = 120
 # What one CUDA compiler takes, measured on b11434's .cu files (facts: about 0.7 GB).
@@ -43,6 +46,8 @@ def environment(settings: Settings, folder: str, choice: Choice | None) -> dict[
     first = f"{choice.home}/bin:" if choice else ""
     seen = {
         "HOME": "/root",
+        # pip's too: nothing is left in root's own.
+        "XDG_CACHE_HOME": CACHE,
         "LANG": "C.UTF-8",
         "PATH": f"{first}/usr/sbin:/usr/bin:/sbin:/bin",
     }
@@ -72,9 +77,13 @@ def _fetch(settings: Settings, commit: str, source: str) -> list[str]:
 
 
 def spec(
-    settings: Settings, commit: str, choice: Choice | None, machine: MachineState | None
-) -> jobs.Spec:
-    """The build's job: source, configure, compile, install. The source stays for people."""
+    settings: Settings, commit: str, choice: Choice | None, machine: MachineState | None,
+    page: bytes = b"",
+) -> jobs.Spec:  # fmt: skip
+    """The build's job: source, configure, web UI, compile, install. The source stays for people.
+
+    page: the web UI as a tar.gz, for web_ui build.
+    """
     this = build_id(settings, commit, choice)
     name, folder = f"build-{this}", f"{BUILD}/{this}"
     source, tree = f"{folder}/source", f"{folder}/build"
@@ -85,10 +94,17 @@ def spec(
     at_once = str(parallel(settings, machine))
     compile_ = [toolchain.CMAKE, "--build", tree, "--parallel", at_once, "--target", *TARGETS]
     told = f"{JOBS}/{name}/release.json"
+    how = settings.web_ui if settings.web_ui in ("build", "hub") else ""
     install = _script(
         "install-release.sh", tree, f"{RELEASES}/{this}", number(settings),
-        choice.home if choice else "", jobs.program(), told,
+        choice.home if choice else "", jobs.program(), told, how,
     )  # fmt: skip
+    packed = f"{JOBS}/{name}/web-ui.tar.gz.base64"
+    web_ui = _script("web-ui.sh", how, source, tree, packed, toolchain.CMAKE)
+    files = {"release.json": json.dumps(record(settings, commit, choice), indent=2)}
+    if how == "build":
+        # A job's files are texts.
+        files["web-ui.tar.gz.base64"] = base64.encodebytes(page).decode()
     return jobs.Spec(
         name=name,
         title=f"build {this}",
@@ -96,10 +112,11 @@ def spec(
         stages=[
             jobs.Stage("source", _fetch(settings, commit, source), SOURCE_SECONDS, env),
             jobs.Stage("configure", configure, CONFIGURE_SECONDS, env),
+            *([jobs.Stage("web UI", web_ui, WEB_UI_SECONDS, env)] if how else []),
             jobs.Stage("compile", compile_, settings.build_timeout_minutes * 60, env),
             jobs.Stage("install", install, INSTALL_SECONDS, env),
             jobs.Stage("clean", ["/bin/rm", "-rf", tree], CLEAN_SECONDS, env),
         ],
-        files={"release.json": json.dumps(record(settings, commit, choice), indent=2)},
+        files=files,
         nice=10,
     )

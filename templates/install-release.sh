@@ -1,5 +1,6 @@
-# usage: BUILD-TREE RELEASE NUMBER CUDA-HOME PROGRAM CONFIG: copy what runs, see that it runs,
-# record what it is, then give it its name. CUDA-HOME is empty where CUDA is not used.
+# usage: BUILD-TREE RELEASE NUMBER CUDA-HOME PROGRAM CONFIG WEB-UI: copy what runs, see that it
+# runs, record what it is, then give it its name. CUDA-HOME is empty where CUDA is not used, WEB-UI
+# where the server has no page.
 rm -rf "$2.partial"
 mkdir -p "$2.partial/bin"
 for program in llama-server llama-bench llama-cli llama-fit-params; do
@@ -26,6 +27,11 @@ case $version in
     exit 1
     ;;
 esac
+# A name of one of the page's files, which the server has only together with the page.
+if [ -n "$7" ] && ! cat "$2.partial/bin/"* | grep -qaF manifest.webmanifest; then
+    echo "llamarig: web_ui: the new llama-server does not hold the page (web_ui is $7)"
+    exit 1
+fi
 printf '%s\n' "$version" >"$2.partial/version.txt"
 timeout 30 "$2.partial/bin/llama-server" --help </dev/null 2>/dev/null | head -c 1000000 >"$2.partial/help.txt"
 unset LD_LIBRARY_PATH

@@ -72,7 +72,9 @@ def _download(wanted: Path, folder: Path) -> None:
 def tree(into: Path) -> None:
     """llama.cpp's tree from the source package, as the content of an empty folder."""
     with tarfile.open(tarball()) as archive:
+        # Debian 12's Python 3.11.2 has no filters yet; the package is pinned by its sha256.
+        archive.extraction_filter = getattr(tarfile, "data_filter", lambda member, path: member)
         for member in archive:
             if member.name.startswith(PREFIX):
                 member.name = member.name.removeprefix(PREFIX)
-                archive.extract(member, into, filter="data")
+                archive.extract(member, into)

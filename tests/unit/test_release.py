@@ -111,9 +111,11 @@ class Job:
         stages = [{"name": "compile", "seconds": 1642.5}]
         (folder / "status.json").write_text(json.dumps({"stages": stages}))
 
-    def install(self, built: Path, home: str = "") -> subprocess.CompletedProcess[str]:
+    def install(
+        self, built: Path, home: str = "", page: str = ""
+    ) -> subprocess.CompletedProcess[str]:
         return shell(
-            "install-release.sh", built, self.release, 11434, home, self.program, self.config
+            "install-release.sh", built, self.release, 11434, home, self.program, self.config, page
         )
 
 
