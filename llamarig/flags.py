@@ -16,7 +16,15 @@ _SUCCESSORS = {
     "--draft-max": "--spec-draft-n-max",
     "--draft-min": "--spec-draft-n-min",
     "--draft-n-min": "--spec-draft-n-min",
+    # One flag with a value for all of them; read in ggml-org/llama.cpp's pull request 28334.
+    "--mlock": "--load-mode mlock",
+    "--mmap": "--load-mode mmap",
+    "--no-mmap": "--load-mode none",
+    "-dio": "--load-mode dio",
+    "--direct-io": "--load-mode dio",
 }
+# Flags of llama-cli that recipes on the web carry; a server has no conversation of its own.
+_OF_LLAMA_CLI = ("-cnv", "--conversation", "-no-cnv", "--no-conversation", "-st", "--single-turn")
 # Values that were renamed: b11434 ends with `unknown speculative type: mtp`.
 _VALUE_SUCCESSORS = {("--spec-type", "mtp"): "draft-mtp"}
 _REMOVED = re.compile(r"the argument has been removed\.?\s*(.*)", re.DOTALL)
@@ -109,6 +117,8 @@ def _spelt(word: str) -> str:
 def _gone(word: str, flag: Flag | None) -> str:
     if successor := _SUCCESSORS.get(_spelt(word)):
         return f"{word}: this build has it no more; use {successor}"
+    if word in _OF_LLAMA_CLI:
+        return f"{word}: this build has no such flag; it is llama-cli's, leave it out"
     said = flag.removed if flag else None
     if said:
         return f"{word}: this build has it no more; {said}"

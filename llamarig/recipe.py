@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from llamarig.paths import API_KEY
 from llamarig.settings import Settings
 
 
@@ -15,6 +16,16 @@ class Server:
     model: str
     host: str
     port: int
+
+
+@dataclass(frozen=True)
+class Credential:
+    """A file of root's on the host that the server needs: systemd hands it a copy of this name,
+    and the flag takes the copy's path."""
+
+    name: str
+    path: str
+    flag: str
 
 
 def arguments(settings: Settings, server: Server, *, mtp: bool = True) -> list[str]:
@@ -38,6 +49,15 @@ def arguments(settings: Settings, server: Server, *, mtp: bool = True) -> list[s
         argv += ["--threads", str(settings.threads)]
     argv += settings.extra_args
     return [*argv, "--host", server.host, "--port", str(server.port)]
+
+
+def credentials(settings: Settings) -> list[Credential]:
+    """What only the live server gets: candidates are on loopback, without key and TLS."""
+    found = [Credential("key", API_KEY, "--api-key-file")] if settings.keyed else []
+    if settings.tls:
+        found.append(Credential("tls-cert", settings.tls.cert, "--ssl-cert-file"))
+        found.append(Credential("tls-key", settings.tls.key, "--ssl-key-file"))
+    return found
 
 
 def fit(settings: Settings, program: str, model: str) -> list[str]:

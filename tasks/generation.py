@@ -9,7 +9,6 @@ from __future__ import annotations
 import hashlib
 import io
 import json
-import shlex
 import tarfile
 from dataclasses import dataclass
 from importlib.resources import files as package_files
@@ -17,7 +16,7 @@ from typing import Any
 
 import jinja2
 
-from llamarig import recipe
+from llamarig import recipe, unit_words
 from llamarig.paths import GENERATIONS, RELEASES
 from llamarig.settings import Settings
 
@@ -49,33 +48,62 @@ class Rendered:
         return out.getvalue()
 
 
-def _escaped(argument: str) -> str:
-    """An argument as systemd reads it: quoted, with % and $ meaning themselves."""
-    return shlex.quote(argument.replace("%", "%%").replace("$", "$$"))
+def opens(settings: Settings) -> str | None:
+    """A shell program that fails where the card's nodes can't be opened; None: none are needed.
+
+    One card is enough: the one that is chosen may have any number among the nodes.
+    """
+    if settings.backend == "cuda":
+        before = ": </dev/nvidiactl; : </dev/nvidia-uvm; "  # a shell that can't, ends
+        return before + _any_opens("/dev/nvidia[0-9]*")
+    # Naming a device of Vulkan also allows one that is no card: Mesa's software device.
+    if settings.backend == "vulkan" and settings.gpu is None:
+        return _any_opens("/dev/dri/renderD*")
+    return None
 
 
-def unit(settings: Settings, number: int, argv: list[str], *, candidate: bool) -> str:
-    """The text of a unit; a candidate has the same sandbox, a whole log, and never restarts."""
+def _any_opens(nodes: str) -> str:
+    return f'for node in {nodes}; do (: <"$node") && exit 0; done; exit 1'
+
+
+def _command(argv: list[str], credentials: list[recipe.Credential]) -> str:
+    """ExecStart's value. Only the paths of credentials are for systemd to complete."""
+    given = [f"{each.flag} ${{CREDENTIALS_DIRECTORY}}/{each.name}" for each in credentials]
+    return " ".join([*(unit_words.quote(each) for each in argv), *given])
+
+
+def unit(
+    settings: Settings, number: int, argv: list[str], *, candidate: bool, systemd: int
+) -> str:  # fmt: skip
+    """The text of a unit; a candidate has the same sandbox, a whole log, neither key nor TLS, and
+    never restarts. systemd: the host's version, since older ones know less."""
     text = package_files("llamarig.templates").joinpath("llama-server.service.j2").read_text()
     environment = jinja2.Environment(
         trim_blocks=True, keep_trailing_newline=True, undefined=jinja2.StrictUndefined
     )
-    under_home = settings.hf_home.startswith(("/home/", "/root/"))
+    model_home = settings.model_path or settings.hf_home
+    under_home = model_home.startswith(("/home/", "/root/"))
+    credentials = [] if candidate else recipe.credentials(settings)
+    # A candidate without a card is refused by what its log says of it, which is more telling.
+    needed = None if candidate else opens(settings)
+    variables = recipe.environment(settings)
     return environment.from_string(text).render(
         generation=number,
         description="llama-server candidate" if candidate else "llama-server with MTP",
         backend=settings.backend,
-        hf_home=settings.hf_home,
+        model_home=model_home,
         user=settings.service_user,
-        environment=recipe.environment(settings),
-        exec_start=" ".join(_escaped(each) for each in argv),
+        environment=[unit_words.assignment(name, variables[name]) for name in variables],
+        credentials=credentials,
+        opens=unit_words.quote(needed) if needed else None,
+        exec_start=_command(argv, credentials),
         candidate=candidate,
-        restart="no" if candidate else "on-failure",
+        systemd=systemd,
         protect_home="read-only" if under_home else "yes",
     )
 
 
-def _units(settings: Settings, number: int) -> dict[str, str]:
+def _units(settings: Settings, number: int, systemd: int) -> dict[str, str]:
     folder = f"{GENERATIONS}/{number}"
     binary, model = f"{folder}/release/bin/llama-server", f"{folder}/model.gguf"
     live = recipe.Server(binary, model, settings.address, settings.port)
@@ -86,7 +114,7 @@ def _units(settings: Settings, number: int) -> dict[str, str]:
         UNITS[2]: [*recipe.arguments(settings, trial), *recipe.watched(settings)],
     }
     return {
-        name: unit(settings, number, each, candidate=name != UNITS[0])
+        name: unit(settings, number, each, candidate=name != UNITS[0], systemd=systemd)
         for name, each in argv.items()
     }
 
@@ -108,12 +136,16 @@ def digest_of(value: object) -> str:
 
 
 def render(
-    settings: Settings, number: int, release: str, model_path: str, model_sha256: str
-) -> Rendered:
-    """One generation. The digest is taken over number 0, so that it does not depend on it."""
+    settings: Settings, number: int, release: str, model_path: str, model_sha256: str, *,
+    systemd: int,
+) -> Rendered:  # fmt: skip
+    """One generation. The digest is taken over number 0, so that it does not depend on it.
+
+    systemd: the host's version; the units, and with them the digest, have what it knows.
+    """
     inputs = proof_inputs(settings, release, model_sha256)
     links = {"release": f"{RELEASES}/{release}", "model.gguf": model_path}
-    digest = digest_of([_units(settings, 0), links, inputs])
+    digest = digest_of([_units(settings, 0, systemd), links, inputs])
     manifest = {
         "digest": digest,
         "release": release,
@@ -127,7 +159,7 @@ def render(
         "proof_key": digest_of(inputs),
     }
     files = {
-        **_units(settings, number),
+        **_units(settings, number, systemd),
         "recipe.json": json.dumps(inputs, indent=2, sort_keys=True) + "\n",
         "manifest.json": json.dumps(manifest, indent=2, sort_keys=True) + "\n",
     }

@@ -13,15 +13,17 @@ from pyinfra.context import host
 
 from llamarig.display import say
 from llamarig.errors import UserError
-from llamarig.hub import asking
+from llamarig.hub import asking, fit
 from llamarig.hub.look import look
 from llamarig.onhost import gguf_header
+from llamarig.onhost.gguf_header import Header
 from llamarig.settings import Settings
 from llamarig.tasks import model_copy, model_job, model_source
 
 # One host looks, the others take its answer.
 _looking = BoundedSemaphore(1)
 _unreachable: dict[str, str] = {}
+GIB = 2**30
 
 
 def problem(settings: Settings) -> str | None:
@@ -49,6 +51,7 @@ def _local(settings: Settings) -> dict[str, Any]:
         raise UserError(f"model_local_file: {path}: {error.strerror}") from None
     except ValueError as error:
         raise UserError(f"model_local_file: {path}: {error}") from None
+    _tell(settings, header)
     return {"mtp_layers": header.nextn_predict_layers}
 
 
@@ -60,7 +63,8 @@ def _at_hub(settings: Settings) -> dict[str, Any]:
     where = settings.hf_endpoint or "https://huggingface.co"
     if where not in _unreachable:
         try:
-            found = look(settings, found.get("revision") or settings.model_revision)
+            revision = found.get("revision") or settings.model_revision
+            found = look(settings, revision, seen=lambda header: _tell(settings, header))
         except asking.Unreachable as error:
             _unreachable[where] = str(error)
         else:
@@ -72,3 +76,31 @@ def _at_hub(settings: Settings) -> dict[str, Any]:
         "is judged only when the host has it",
     )
     return {}
+
+
+def _tell(settings: Settings, header: Header) -> None:
+    if line := context_line(settings, header):
+        say(host.name, line)
+
+
+def context_line(settings: Settings, header: Header) -> str | None:
+    """What a context above the default's costs; None where it is not above."""
+    default: int = Settings.model_fields["context"].default
+    if settings.context <= default:
+        return None
+
+    def gib(context: int) -> str:
+        size = fit.context_cost(
+            header,
+            context,
+            cache_type_k=settings.cache_type_k,
+            cache_type_v=settings.cache_type_v,
+            parallel=settings.parallel,
+            mtp=settings.spec_type != "none",
+        )
+        return f"{size / GIB:.1f} GiB"
+
+    return (
+        f"context {settings.context}: {gib(settings.context)} of K and V cache, "
+        f"{default} would take {gib(default)}"
+    )

@@ -23,12 +23,19 @@ def check() -> None:
     known_to_the_release(name="Check the recipe's flags", settings=site.settings())
 
 
-def faults(settings: Settings, release: str) -> list[str]:
-    """One line per flag of the recipe that the release would refuse, by its own --help."""
+def every_flag(settings: Settings) -> list[str]:
+    """All that the candidates and the live server are started with, in one command line."""
     argv = recipe.arguments(settings, recipe.Server("llama-server", "model", "", settings.port))
     argv += recipe.watched(settings)
+    for each in recipe.credentials(settings):
+        argv += [each.flag, each.name]
+    return argv
+
+
+def faults(settings: Settings, release: str) -> list[str]:
+    """One line per flag of the recipe that the release would refuse, by its own --help."""
     said = host.get_fact(ReleaseHelp, build_id=release)
-    return [f"release {release}: {each}" for each in missing(argv, said)]
+    return [f"release {release}: {each}" for each in missing(every_flag(settings), said)]
 
 
 @operation()

@@ -90,6 +90,17 @@ def estimate(
     )
 
 
+def context_cost(
+    header: Header, context: int, *, cache_type_k: str, cache_type_v: str, parallel: int, mtp: bool
+) -> int:
+    """Bytes of K and V that a context takes, those of the draft heads included."""
+    found = estimate(
+        header, 0, context=context, cache_type_k=cache_type_k, cache_type_v=cache_type_v,
+        parallel=parallel, mtp=mtp,
+    )  # fmt: skip
+    return found.kv + found.draft_kv
+
+
 def _padded(tokens: int) -> int:
     return max(-(-tokens // PADDING), 1) * PADDING
 

@@ -2,17 +2,22 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 from llamarig.errors import UserError
 from llamarig.hub import catalogue, remote_header
 from llamarig.hub.token import token
+from llamarig.onhost.gguf_header import Header
 from llamarig.settings import Settings
 
 
-def look(settings: Settings, revision: str | None) -> dict[str, Any]:
+def look(
+    settings: Settings, revision: str | None, seen: Callable[[Header], None] | None = None
+) -> dict[str, Any]:
     """What the hub says of the settings' file at a revision (None: main), as llamarig.lock keeps
-    it: revision and sha256 in hex, size in bytes, mtp_layers from its header.
+    it: revision and sha256 in hex, size in bytes, mtp_layers from its header. seen: is given all
+    of that header.
 
     Raises:
         UserError: gated, missing, or no GGUF; or not the bytes that model_sha256 asks for.
@@ -29,6 +34,8 @@ def look(settings: Settings, revision: str | None) -> dict[str, Any]:
             "was downloaded"
         )
     header = remote_header.read(at.url, secret, size=at.size).header
+    if seen:
+        seen(header)
     return {
         "revision": at.revision,
         "sha256": at.sha256,

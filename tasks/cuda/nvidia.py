@@ -11,10 +11,10 @@ from pyinfra.context import host, state
 from pyinfra.facts.deb import DebPackages
 
 from llamarig.cuda.table import Distribution
-from llamarig.paths import STAGING
+from llamarig.paths import PACKAGES, STAGING
 from llamarig.settings import Settings
 from llamarig.tasks.cuda import advice
-from llamarig.tasks.operations import jobs, text_file
+from llamarig.tasks.operations import jobs, records, text_file
 from llamarig.tasks.operations.outcome import failure
 
 KEYRING = "cuda-keyring"
@@ -65,6 +65,7 @@ def trust(here: Distribution, settings: Settings) -> Generator[PyinfraCommand, N
         return
     if not (settings.driver == "install" and settings.cuda_source == "nvidia"):
         yield from text_file.put(PIN, PIN_TEXT)
+    yield records.noted(PACKAGES, [KEYRING])
     job = spec(url, sha256)
     yield from jobs.start(job)
     if state.is_executing and (reason := jobs.wait(job, KEYRING_SECONDS)):

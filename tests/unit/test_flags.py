@@ -9,6 +9,7 @@ import pytest
 from llamarig import recipe
 from llamarig.flags import known, missing
 from llamarig.settings import Settings
+from llamarig.tasks.recipe_flags import every_flag
 
 HELP = (Path(__file__).parents[1] / "recorded" / "help-b11434.txt").read_text()
 
@@ -30,6 +31,17 @@ def test_the_whole_recipe_is_known_to_the_build() -> None:
     assert missing(argv(threads=4, jinja=False, spec_type="none"), HELP) == []
 
 
+def test_what_only_the_live_server_gets_is_checked_before_the_proof() -> None:
+    whole = every_flag(Settings(tls={"cert": "/etc/c.pem", "key": "/etc/k.pem"}))
+    assert missing(whole, HELP) == []
+    for flag in ("--api-key-file", "--ssl-cert-file", "--ssl-key-file", "-lv"):
+        assert flag in whole
+    assert missing(whole, without("--ssl-cert-file")) == [
+        "--ssl-cert-file: this build has no such flag; leave it out"
+    ]
+    assert "--api-key-file" not in every_flag(Settings(bind="localhost"))
+
+
 def test_every_entry_is_read() -> None:
     flags = known(HELP)
     assert len(flags) > 250
@@ -46,7 +58,16 @@ def test_every_entry_is_read() -> None:
     [
         (["--draft-max", "3"], "--draft-max: this build has it no more; use --spec-draft-n-max"),
         (["--draft-min", "1"], "--draft-min: this build has it no more; use --spec-draft-n-min"),
-        (["-no-cnv"], "-no-cnv: this build has no such flag; leave it out"),
+        (
+            ["-no-cnv"],
+            "-no-cnv: this build has no such flag; it is llama-cli's, leave it out",
+        ),
+        (
+            ["--no-conversation"],
+            "--no-conversation: this build has no such flag; it is llama-cli's, leave it out",
+        ),
+        (["--no-mmap"], "--no-mmap: this build has it no more; use --load-mode none"),
+        (["--mlock"], "--mlock: this build has it no more; use --load-mode mlock"),
         (["--nonsense", "-1"], "--nonsense: this build has no such flag; leave it out"),
         (
             ["--spec-type", "mtp"],

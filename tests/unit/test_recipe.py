@@ -37,6 +37,33 @@ def test_without_speculation_both_arms_are_one() -> None:
     assert recipe.arguments(settings, server()) == recipe.arguments(settings, server(), mtp=False)
 
 
+def test_several_slots_go_with_mtp() -> None:
+    argv = recipe.arguments(Settings(parallel=4), server())
+    assert argv[argv.index("-np") + 1] == "4"
+    assert "draft-mtp" in argv
+
+
+TLS = {"cert": "/etc/ssl/lan.pem", "key": "/etc/ssl/private/lan.key"}
+
+
+def test_key_and_certificate_are_credentials_and_in_no_argv() -> None:
+    settings = Settings.model_validate({"tls": TLS})
+    found = {each.flag: each.path for each in recipe.credentials(settings)}
+    assert found == {
+        "--api-key-file": "/etc/llamarig/api-key",
+        "--ssl-cert-file": TLS["cert"],
+        "--ssl-key-file": TLS["key"],
+    }
+    argv = recipe.arguments(settings, server())
+    assert not [each for each in argv if "key" in each or "ssl" in each]
+
+
+def test_nobody_needs_a_key_on_the_host_itself_or_where_none_is_wanted() -> None:
+    assert recipe.credentials(Settings(bind="localhost")) == []
+    assert recipe.credentials(Settings(bind="127.0.0.1")) == []
+    assert recipe.credentials(Settings(api_key="none")) == []
+
+
 def test_a_card_is_chosen_by_uuid_or_index() -> None:
     assert recipe.environment(Settings()) == {}
     assert recipe.environment(Settings(gpu=1))["CUDA_VISIBLE_DEVICES"] == "1"
