@@ -27,11 +27,12 @@ class Fault:
 
     def line(self) -> str:
         """The fault as the user reads it."""
+        key = self.key if self.key.isprintable() else repr(self.key)
         if self.found is not None:
-            return f"{self.host}: {self.key}: found {self.found}, allowed: {self.allowed}"
+            return f"{self.host}: {key}: found {self.found}, allowed: {self.allowed}"
         if self.nearest is not None:
-            return f"{self.host}: {self.key}: unknown key, nearest known: {self.nearest}"
-        return f"{self.host}: {self.key}: unknown key (a key of your own begins with site_)"
+            return f"{self.host}: {key}: unknown key, nearest known: {self.nearest}"
+        return f"{self.host}: {key}: unknown key (a key of your own begins with site_)"
 
 
 def nearest(key: str, known: Iterable[str]) -> str | None:

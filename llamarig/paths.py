@@ -19,9 +19,17 @@ STATE = "/var/lib/llamarig"
 JOBS = f"{STATE}/jobs"
 BUILD = f"{STATE}/build"
 MODELS = f"{STATE}/models"
+# A switch that is under way; what a power cut leaves of it is settled by the next run.
+TRANSACTION = f"{STATE}/transaction.json"
 HISTORY = f"{STATE}/history.jsonl"
 STAGING = f"{STATE}/staging"
-CCACHE = "/var/cache/llamarig/ccache"
+# What was made outside of these folders, a name a line, for `down --purge`: packages of apt, users
+# and groups, folders.
+PACKAGES = f"{STATE}/packages"
+ACCOUNTS = f"{STATE}/accounts"
+FOLDERS = f"{STATE}/folders"
+CACHE = "/var/cache/llamarig"
+CCACHE = f"{CACHE}/ccache"
 
 LOCK = "/run/lock/llamarig.lock"
 LIVE_UNIT = "llama-server.service"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import ipaddress
 from typing import Annotated, Literal
 
@@ -392,3 +393,14 @@ class Settings(BaseModel):
     @property
     def scheme(self) -> str:
         return "https" if self.tls else "http"
+
+    @property
+    def digest(self) -> str:
+        """By which a host's history names these settings: 12 hexadecimal digits."""
+        own = {
+            "sudo_password_file",
+            "hf_token_file",
+            "model_local_file",
+        }  # the operator's, not the site's
+        text = self.model_dump_json(exclude=own)
+        return hashlib.sha256(text.encode()).hexdigest()[:12]

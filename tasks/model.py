@@ -17,7 +17,7 @@ from llamarig.settings import Settings
 from llamarig.tasks import model_choice, model_copy, model_job, model_source, site, toolchain
 from llamarig.tasks.facts.model_file import ModelRecord
 from llamarig.tasks.facts.text_file import TextFile
-from llamarig.tasks.operations import jobs
+from llamarig.tasks.operations import jobs, made_folders
 from llamarig.tasks.operations.outcome import failure
 from llamarig.tasks.step import step
 
@@ -36,6 +36,9 @@ def begin() -> None:
     source = model_job.source(settings)
     toolchain.packages(PACKAGES[source], "Install Python")
     if source != "path":
+        made_folders.noted(
+            name="Write down new folders", paths=[settings.hf_home, f"{settings.hf_home}/hub"]
+        )
         files.directory(name="Make HF_HOME", path=settings.hf_home, mode="755")
     if source == "incoming":
         copy(name="Copy the model", settings=settings)

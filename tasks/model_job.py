@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 
 from llamarig.hub import token as hub_token
-from llamarig.paths import HF_VENV, JOBS
+from llamarig.paths import CACHE, HF_VENV, JOBS
 from llamarig.settings import Settings
 from llamarig.tasks import model_source
 from llamarig.tasks.operations import jobs
@@ -14,7 +14,12 @@ GIB, MIB = 2**30, 2**20
 # The hub's client on the host, as tried (facts: 2.4.0 with hf-xet 1.8.0).
 HUB_CLIENT = "huggingface_hub==2.4.0"
 VENV_SECONDS = 900
-ENVIRONMENT = {"HOME": "/root", "PATH": "/usr/bin:/bin", "LANG": "C.UTF-8"}
+ENVIRONMENT = {
+    "HOME": "/root",
+    "XDG_CACHE_HOME": CACHE,
+    "PATH": "/usr/bin:/bin",
+    "LANG": "C.UTF-8",
+}
 
 MAKE_VENV = """
 test -e "$1/.ready-$2" && exit 0

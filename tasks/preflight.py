@@ -6,7 +6,7 @@ from pyinfra.context import host
 
 from llamarig.display import say
 from llamarig.settings import Settings
-from llamarig.tasks import doctor, model_choice, model_look, site
+from llamarig.tasks import api_key, doctor, model_choice, model_look, site, web_ui
 from llamarig.tasks.arrival import arrive
 from llamarig.tasks.facts.own_model import OwnModel
 from llamarig.tasks.facts.workstation import Lines, read
@@ -18,14 +18,20 @@ from llamarig.tasks.step import refuse, refused, step
 
 @step("Preflight")
 def check() -> None:
-    """Settings, connection, privileges, doctor's rules, the model's header; then the lock."""
+    """Settings, connection, privileges, doctor's rules, the model's header; then the lock, and
+    that all hosts of the site have one API key, and the web UI's page."""
     _check(rules.RULES, model=True)
+    if not refused(host.name):
+        api_key.agree(name="Agree on the site's API key", settings=site.settings())
+        web_ui.provide(name="Have the web UI's page", settings=site.settings())
 
 
 @step("Preflight")
 def check_for_build() -> None:
     """The same, but only for building: the card, its driver and the model may come later."""
     _check(rules.BUILDING, model=False)
+    if not refused(host.name):
+        web_ui.provide(name="Have the web UI's page", settings=site.settings())
 
 
 @step("Preflight")

@@ -7,14 +7,12 @@ from importlib.resources import files as package_files
 from typing import Any
 
 from llamarig import recipe
-from llamarig.paths import GENERATIONS, JOBS, LIVE_UNIT, ROOT
+from llamarig.paths import GENERATIONS, JOBS
 from llamarig.settings import Settings
-from llamarig.tasks import llama_cpp
+from llamarig.tasks import llama_cpp, switch_job
 from llamarig.tasks.facts.generation import Generation
 from llamarig.tasks.operations import jobs
 
-# Seconds that a model of 17 GB may take from a data disk to the card before /health says ok.
-LOAD_SECONDS = 900
 # One prompt of each class (math, code, prose): they draft differently well.
 PROMPTS = 3
 
@@ -29,16 +27,13 @@ def _config(settings: Settings, candidate: Generation, *, force: bool) -> dict[s
     folder = f"{GENERATIONS}/{candidate.number}"
     suite = json.loads(package_files("llamarig.measure").joinpath("prompts.json").read_text())
     return {
+        **switch_job.config(settings, candidate.number, "up"),
         "record": record_path(candidate, force=force),
-        "root": ROOT,
-        "generation": candidate.number,
-        "live_unit": LIVE_UNIT,
         "arms": {
             "baseline": f"{folder}/candidate-baseline.service",
             "mtp": f"{folder}/candidate-mtp.service",
         },
         "port": settings.proof_port,
-        "api_key_file": None,
         "backend": settings.backend,
         "gpu_layers": settings.gpu_layers,
         "fit": recipe.fit(
@@ -50,7 +45,6 @@ def _config(settings: Settings, candidate: Generation, *, force: bool) -> dict[s
         "max_rounds": settings.proof_max_rounds,
         "prompts": suite["prompts"][:PROMPTS],
         "tokens": settings.proof_tokens,
-        "load_timeout_s": LOAD_SECONDS,
         "request_timeout_s": 600,
         "warmup": suite["warmup"],
         "warmup_tokens": 16,
@@ -59,21 +53,29 @@ def _config(settings: Settings, candidate: Generation, *, force: bool) -> dict[s
         "build_number": int(llama_cpp.number(settings)),
         "reuse": not force,
         "flip": not force,
+        "keep": settings.on_gate_fail == "keep",
     }
 
 
+def seconds(settings: Settings) -> int:
+    """How long measuring, and the switch after it, may take."""
+    return settings.proof_timeout_minutes * 60 + switch_job.last_words_seconds(settings)
+
+
 def spec(settings: Settings, candidate: Generation, *, force: bool) -> jobs.Spec:
-    """The proof's job. Its last words start what `current` names, whatever happened before."""
+    """The proof's job, which switches if it passes. Its last words see to it that what is proven
+    serves, whatever happened before."""
     name = f"prove-{candidate.number}"
     config = f"{JOBS}/{name}/prove.json"
     python = ["/usr/bin/python3", jobs.program(), "prove"]
-    env = {"PATH": "/usr/sbin:/usr/bin:/sbin:/bin", "LANG": "C.UTF-8"}
-    limit = settings.proof_timeout_minutes * 60
+    limit = seconds(settings)
     return jobs.Spec(
         name=name,
         title=f"prove generation {candidate.number}",
         unit="answers",
-        stages=[jobs.Stage("measure", [*python, config], limit, env)],
+        stages=[jobs.Stage("measure", [*python, config], limit, switch_job.ENVIRONMENT)],
         last_words=[*python, "--finish", config],
+        last_words_s=switch_job.last_words_seconds(settings),
+        instead_of=("switch",),
         files={"prove.json": json.dumps(_config(settings, candidate, force=force), indent=2)},
     )

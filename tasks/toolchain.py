@@ -8,8 +8,6 @@ from dataclasses import asdict
 from pyinfra.api.command import PyinfraCommand
 from pyinfra.api.operation import operation
 from pyinfra.context import host, state
-from pyinfra.facts.deb import DebPackages
-from pyinfra.operations import apt
 
 from llamarig import report
 from llamarig.cuda import table
@@ -23,7 +21,7 @@ from llamarig.tasks.facts.driver import NvidiaDriver
 from llamarig.tasks.facts.machine import Machine, MachineState
 from llamarig.tasks.facts.program import Program
 from llamarig.tasks.findings.shims import OLDEST_CMAKE
-from llamarig.tasks.operations import refusal, text_file
+from llamarig.tasks.operations import apt_packages, refusal, text_file
 from llamarig.tasks.operations.outcome import failure
 from llamarig.tasks.step import refuse, refused, step
 
@@ -49,21 +47,11 @@ DISTRO_TOOLKIT = "nvidia-cuda-toolkit"
 # Debian's own path, whatever the operator's login shell finds first: an asdf or mise shim called
 # cmake exits 126 when no version is set, and the build stops there.
 CMAKE = "/usr/bin/cmake"
-# Seconds that apt waits for a lock that unattended-upgrades holds.
-APT_LOCK_SECONDS = 300
 
 
 def packages(names: list[str], title: str) -> None:
-    """Install what is missing. The package lists are only fetched when something is."""
-    present = host.get_fact(DebPackages)
-    apt.packages(
-        name=title,
-        packages=names,
-        update=any(name not in present for name in names),
-        no_recommends=True,
-        extra_install_args=f"-o DPkg::Lock::Timeout={APT_LOCK_SECONDS}",
-        _env={"DEBIAN_FRONTEND": "noninteractive"},
-    )
+    """Install what is missing, and write down what that was."""
+    apt_packages.have(name=title, names=names, _env={"DEBIAN_FRONTEND": "noninteractive"})
 
 
 @step("Toolchain")

@@ -8,10 +8,15 @@ from llamarig import __version__
 from llamarig.cli.build import build
 from llamarig.cli.deploy import plan, smoke, up
 from llamarig.cli.doctor import doctor
+from llamarig.cli.down import down
+from llamarig.cli.history import history
 from llamarig.cli.init import init
+from llamarig.cli.key import key
 from llamarig.cli.lab import lab
+from llamarig.cli.logs import logs
 from llamarig.cli.models import models
 from llamarig.cli.rehearse import rehearse
+from llamarig.cli.rollback import rollback
 from llamarig.cli.status import status
 from llamarig.cli.trust import trust
 
@@ -28,5 +33,23 @@ def cli() -> None:
     """
 
 
-for command in (init, trust, doctor, plan, models, build, up, smoke, status, rehearse, lab):
+COMMANDS = (
+    init,
+    trust,
+    doctor,
+    plan,
+    models,
+    build,
+    up,
+    smoke,
+    status,
+    history,
+    logs,
+    rollback,
+    down,
+    key,
+    rehearse,
+    lab,
+)
+for command in COMMANDS:
     cli.add_command(command)

@@ -12,7 +12,7 @@ from typing import Any
 import click
 
 from llamarig import report
-from llamarig.cli import checks, runner, table
+from llamarig.cli import checks, planned, runner, table
 from llamarig.cli.inventory import inventory_argument
 from llamarig.cli.token import token_option
 from llamarig.errors import UserError
@@ -59,12 +59,7 @@ def plan(inventory: Path, json_path: Path | None, limit: tuple[str, ...]) -> Non
     for name, entry in sorted(result.hosts.items()):
         if report.sick(entry):
             continue
-        titles = [each["name"] for each in entry["operations"] if each["outcome"] == "planned"]
-        print(f"{name}: {len(titles) or 'no'} operation(s) would change something")
-        if cuda := entry.get("cuda"):
-            print(f"    CUDA {cuda['version']}: {cuda['source']}, in {cuda['home']}; {cuda['why']}")
-        for title in titles:
-            print(f"    {title}")
+        planned.show(name, entry)
     sys.exit(0 if sound(result) else 1)
 
 
@@ -77,8 +72,8 @@ def up(inventory: Path, json_path: Path | None, limit: tuple[str, ...]) -> None:
     finish(result, json_path)
     table.show(result.hosts)
     for name, entry in sorted(result.hosts.items()):
-        print(_summary(name, entry))
-    sys.exit(0 if proven(result) else 1)
+        print(summary(name, entry))
+    sys.exit(0 if deployed(result) else 1)
 
 
 @click.command()
@@ -128,11 +123,17 @@ def sound(result: runner.Result) -> bool:
 
 def proven(result: runner.Result) -> bool:
     """Every host of the run has a proof that passed, and nothing failed on it."""
+    return sound(result) and all(table.verdict(each) == "pass" for each in result.hosts.values())
+
+
+def deployed(result: runner.Result) -> bool:
+    """Every host serves what was proven there, or what on_gate_fail keeps below the gate."""
     return sound(result) and all(
-        (entry.get("smoke") or {}).get("verdict") == "pass" for entry in result.hosts.values()
+        table.verdict(each) in ("pass", "kept") for each in result.hosts.values()
     )
 
 
-def _summary(name: str, entry: dict[str, Any]) -> str:
+def summary(name: str, entry: dict[str, Any]) -> str:
     where = f"  {entry['url']}" if entry.get("url") else ""
-    return f"{name}: {report.outcome(entry)}{where}"
+    kept = ", kept below the gate (on_gate_fail)" if table.verdict(entry) == "kept" else ""
+    return f"{name}: {report.outcome(entry)}{kept}{where}"

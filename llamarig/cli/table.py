@@ -36,10 +36,12 @@ def row(name: str, entry: dict[str, Any]) -> list[str]:
 
 
 def verdict(entry: dict[str, Any]) -> str:
-    """`pass` only where the proof passed and no operation failed."""
+    """`pass` only where the proof passed and no operation failed; `kept` where on_gate_fail lets
+    serve what did not."""
     if entry.get("failed") or entry.get("problems"):
         return "FAILED"
-    return str((entry.get("smoke") or {}).get("verdict") or "-")
+    proof = entry.get("smoke") or {}
+    return "kept" if proof.get("kept") else str(proof.get("verdict") or "-")
 
 
 def _number(value: float | None, form: str) -> str:

@@ -9,7 +9,7 @@ from llamarig.onhost.errors import Stop
 
 USAGE = (
     "usage: job FOLDER | fetch CONFIG | verify RECORD RESULT | prove [--finish] CONFIG | "
-    "header GGUF | release CONFIG TREE FOLDER"
+    "switch [--finish] CONFIG | header GGUF | release CONFIG TREE FOLDER"
 )
 
 
@@ -44,6 +44,14 @@ def _run(words: list[str]) -> int:
         from llamarig.onhost import prove
 
         return prove.finish(words[2])
+    if len(words) == 2 and words[0] == "switch":
+        from llamarig.onhost import switch
+
+        return switch.main(words[1])
+    if len(words) == 3 and words[:2] == ["switch", "--finish"]:
+        from llamarig.onhost import switch
+
+        return switch.finish(words[2])
     if len(words) == 2 and words[0] == "header":
         return _header(words[1])
     if len(words) == 4 and words[0] == "release":

@@ -5,26 +5,16 @@ from __future__ import annotations
 import contextlib
 import json
 import os
-import time
-import urllib.error
 import urllib.request
 from collections.abc import Iterator
 from dataclasses import dataclass
+from http.client import HTTPException
 from typing import Any
 
-from llamarig.onhost import load, systemd
+from llamarig.onhost import listening, load, systemd
 from llamarig.onhost.errors import Stop
 
 HOST = "127.0.0.1"
-POLL_SECONDS = 0.3
-# What llama-server prints when it gives up (facts: each seen on b11434), as part of the line.
-KNOWN_ENDS = (
-    "model doesn't contain MTP layers", "couldn't bind HTTP server socket",
-    "failed to open GGUF file", "data is not within the file bounds",
-    "failed to read key-value pairs", "failed to read magic", "invalid magic characters",
-    "invalid argument", "unknown speculative type", "quantized V cache requires flash_attn",
-    "out of memory", "error while loading shared libraries",
-)  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -36,41 +26,7 @@ class Answer:
     draft_n: int
     draft_n_accepted: int
     foreign: float
-
-
-def reason(lines: list[str]) -> str:
-    """The line of a server's log that says why it ended; the last one if none is known."""
-    for line in lines:
-        if any(known in line for known in KNOWN_ENDS):
-            return line.strip()[:300]
-    return (lines[-1].strip()[:300] if lines else "it printed nothing") or "it printed nothing"
-
-
-def _get(port: int, path: str) -> int:
-    try:
-        with urllib.request.urlopen(f"http://{HOST}:{port}{path}", timeout=5) as reply:
-            return int(reply.status)
-    except urllib.error.HTTPError as error:
-        return error.code
-    except OSError:
-        return 0
-
-
-def owns_port(pid: int, port: int) -> bool:
-    """Whether this process listens on the port: /health may be answered by somebody else's."""
-    inodes = set()
-    for table in ("/proc/net/tcp", "/proc/net/tcp6"):
-        with contextlib.suppress(OSError), open(table, encoding="ascii") as file:
-            for line in file.readlines()[1:]:
-                fields = line.split()
-                if fields[3] == "0A" and int(fields[1].rsplit(":", 1)[1], 16) == port:
-                    inodes.add(f"socket:[{fields[9]}]")
-    with contextlib.suppress(OSError):
-        for name in os.listdir(f"/proc/{pid}/fd"):
-            with contextlib.suppress(OSError):
-                if os.readlink(f"/proc/{pid}/fd/{name}") in inodes:
-                    return True
-    return False
+    text: str
 
 
 @dataclass
@@ -101,7 +57,8 @@ class Arm:
         try:
             before = load.now(self.pid)
             with urllib.request.urlopen(request, timeout=self.request_timeout_s) as reply:
-                timings: dict[str, Any] = json.load(reply)["timings"]
+                answer = json.load(reply)
+            timings: dict[str, Any] = answer["timings"]
             after = load.now(self.pid)
             return Answer(
                 tps=float(timings["predicted_per_second"]),
@@ -109,24 +66,16 @@ class Arm:
                 draft_n=int(timings.get("draft_n", 0)),
                 draft_n_accepted=int(timings.get("draft_n_accepted", 0)),
                 foreign=load.foreign_share(before, after, os.cpu_count() or 1),
+                text=_text(answer["choices"][0]["message"]),
             )
-        except (OSError, ValueError, KeyError, TypeError) as error:
-            raise Stop(f"{self.name}: the server gave no answer: {error}", 4) from None
+        except (OSError, HTTPException, ValueError, KeyError, TypeError, IndexError) as error:
+            said = f"{type(error).__name__}: {error}"[:200]
+            raise Stop(f"{self.name}: the server gave no answer: {said}", 4) from None
 
 
-def _await(name: str, unit: str, port: int, started: float, timeout_s: float) -> int:
-    deadline = time.monotonic() + timeout_s
-    while time.monotonic() < deadline:
-        if systemd.show(unit, "ActiveState") not in ("active", "activating"):
-            why = reason(systemd.journal(unit, started))
-            raise Stop(f"the {name} server ended while loading: {why}", 4)
-        if _get(port, "/health") == 200:
-            pid = int(systemd.show(unit, "MainPID") or 0)
-            if owns_port(pid, port):
-                return pid
-            raise Stop(f"proof_port: {port} is answered by another program; set another port", 4)
-        time.sleep(POLL_SECONDS)
-    raise Stop(f"the {name} server did not load within {timeout_s:.0f} s", 4)
+def _text(message: dict[str, Any]) -> str:
+    """All that was said; a model that thinks says part of it elsewhere."""
+    return str(message.get("reasoning_content") or "") + str(message.get("content") or "")
 
 
 @contextlib.contextmanager
@@ -137,11 +86,12 @@ def running(name: str, unit_file: str, config: dict[str, Any]) -> Iterator[Arm]:
         Stop: it did not load; the line is llama-server's own where it is a known one.
     """
     unit = f"llamarig-candidate-{name}.service"
-    started = time.time() - 1
+    address = {"bind": HOST, "port": config["port"], "scheme": "http"}
     systemd.install(unit, unit_file)
     try:
-        systemd.start(unit)
-        pid = _await(name, unit, config["port"], started, config["load_timeout_s"])
+        pid = listening.start(
+            f"the {name} server", unit, address, config["load_timeout_s"], "proof_port"
+        )
         yield Arm(name, unit, config["port"], pid, config["request_timeout_s"])
     finally:
         systemd.remove(unit)

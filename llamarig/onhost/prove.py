@@ -1,4 +1,4 @@
-"""The proof: baseline against MTP on this host, and the flip of `current` if it passes.
+"""The proof: baseline against MTP on this host, and the switch if it passes.
 
 Two processes of one binary in turn, A B B A, because no request can switch speculation off. The
 live server is stopped meanwhile: two models do not fit on one card, and it would disturb.
@@ -7,16 +7,15 @@ live server is stopped meanwhile: two models do not fit on one card, and it woul
 from __future__ import annotations
 
 import contextlib
-import os
 import re
 import subprocess
 import time
 from collections.abc import Iterator
 from typing import Any
 
-from llamarig.onhost import arm, proof, residency, systemd
+from llamarig.onhost import arm, proof, residency, switch, systemd, text
 from llamarig.onhost.errors import Stop
-from llamarig.onhost.files import read_json, replace_link, write_json
+from llamarig.onhost.files import read_json, write_json
 from llamarig.onhost.memory import look
 
 ORDER = ("baseline", "mtp", "mtp", "baseline")
@@ -46,10 +45,10 @@ def version(config: dict[str, Any]) -> str:
         )  # fmt: skip
     except (OSError, subprocess.TimeoutExpired) as error:
         raise Stop(f"{binary} --version: {error}") from None
-    text = (done.stdout + done.stderr)[:4096]
-    found = next((line for line in text.splitlines() if line.startswith("version:")), "")
+    printed = (done.stdout + done.stderr)[:4096]
+    found = next((line for line in printed.splitlines() if line.startswith("version:")), "")
     if not is_build(found, config["build_number"]):
-        said = found or text.strip() or "nothing"
+        said = found or printed.strip() or "nothing"
         raise Stop(f"{binary} says {said!r}, build {config['build_number']} expected")
     return found
 
@@ -88,6 +87,18 @@ def _serving(name: str, config: dict[str, Any], seen: dict[str, Any]) -> Iterato
         yield server
 
 
+def _ask(server: arm.Arm, prompt: str, tokens: int) -> arm.Answer:
+    """An answer that is text.
+
+    Raises:
+        Stop: it is not; no speed makes up for that.
+    """
+    answer = server.ask(prompt, tokens)
+    if wrong := text.garbage(answer.text):
+        raise Stop(f"the {server.name} server answers garbage: {wrong}", NOT_PASSED)
+    return answer
+
+
 def _block(
     config: dict[str, Any], number: int, progress: _Progress, seen: dict[str, Any]
 ) -> list[proof.Taken]:
@@ -95,7 +106,7 @@ def _block(
     for run, name in enumerate(ORDER):
         with _serving(name, config, seen) as server:
             for prompt in config["prompts"]:
-                answer = server.ask(prompt["text"], config["tokens"])
+                answer = _ask(server, prompt["text"], config["tokens"])
                 one = proof.Taken(
                     arm=name, block=number, run=run, prompt=prompt["id"], kind=prompt["class"],
                     tps=answer.tps, predicted_n=answer.predicted_n, draft_n=answer.draft_n,
@@ -127,15 +138,27 @@ def measure(config: dict[str, Any], seen: dict[str, Any]) -> dict[str, Any]:
 def _again(config: dict[str, Any], old: dict[str, Any], seen: dict[str, Any]) -> dict[str, Any]:
     """A proof for the same inputs exists: see that this candidate serves and drafts at all."""
     with _serving("mtp", config, seen) as server:
-        answer = server.ask(config["prompts"][0]["text"], config["warmup_tokens"])
+        answer = _ask(server, config["prompts"][0]["text"], config["warmup_tokens"])
     if not answer.draft_n_accepted:
         raise Stop("the MTP server accepted none of its drafts", NOT_PASSED)
     print(f"reusing the proof of generation {old['generation']}", flush=True)
     return {**old, "reused_from": old.get("reused_from", old["generation"])}
 
 
+def _stop_live(config: dict[str, Any]) -> None:
+    if config["flip"]:
+        switch.begin(config)
+    else:
+        systemd.stop(config["live_unit"])
+
+
+def _kept(config: dict[str, Any], record: dict[str, Any]) -> bool:
+    """Whether a candidate that was measured below the gate is to serve all the same."""
+    return bool(config["keep"] and config["flip"] and record["verdict"] == "fail")
+
+
 def main(path: str) -> int:
-    """Prove the generation that the config names; 0 only if it passed."""
+    """Prove the generation that the config names; 0 only if it passed, or is kept, and serves."""
     config = read_json(path)
     started = time.time()
     record: dict[str, Any] = {"verdict": "fail", "reason": "it was not finished"}
@@ -143,13 +166,14 @@ def main(path: str) -> int:
     memory: dict[str, Any] = {}
     old = proof.reusable(config["root"], config["proof_key"]) if config["reuse"] else None
     try:
-        text = version(config)
-        systemd.stop(config["live_unit"])
+        said = version(config)
+        _stop_live(config)
         memory, problem = look(config["fit"], config["fit_environment"])
         if problem:
             raise Stop(problem, NOT_PASSED)
         record = _again(config, old, seen) if old else measure(config, seen)
-        record["version"] = text
+        record["version"] = said
+        record["kept"] = _kept(config, record)
     except Stop as stop:
         record = {**record, "reason": str(stop)}
         raise
@@ -160,12 +184,13 @@ def main(path: str) -> int:
         inputs = {"proof_key": config["proof_key"], "proof_inputs": config["proof_inputs"]}
         own = {"generation": config["generation"], "residency": seen, "memory_mib": memory}
         write_json(config["record"], {**record, **known, **inputs, **own})
+        if config["flip"]:
+            switch.note(config, record["reason"])
     print(record["reason"], flush=True)
-    if record["verdict"] != "pass":
+    if record["verdict"] != "pass" and not record["kept"]:
         raise Stop(record["reason"], NOT_PASSED)
     if config["flip"]:
-        target = os.path.join("generations", str(config["generation"]))
-        replace_link(os.path.join(config["root"], "current"), target)
+        switch.go(config)
     return 0
 
 
@@ -175,6 +200,4 @@ def finish(path: str) -> int:
     for name in config["arms"]:
         systemd.remove(f"llamarig-candidate-{name}.service")
     systemd.reload()
-    if os.path.exists(os.path.join(config["root"], "current")):
-        systemd.start(config["live_unit"])
-    return 0
+    return switch.finish(path)

@@ -21,8 +21,14 @@ def _call(*argv: str) -> subprocess.CompletedProcess[str]:
         return subprocess.CompletedProcess(argv, 124, "", f"{argv[0]} took too long")
 
 
-def start(unit: str) -> bool:
-    return _call("systemctl", "start", unit).returncode == 0
+def start(unit: str) -> str:
+    """Start a unit, also one that failed too often before; what systemd said when it could not,
+    empty when it did."""
+    _call("systemctl", "reset-failed", unit)
+    done = _call("systemctl", "start", unit)
+    if done.returncode == 0:
+        return ""
+    return (done.stderr.strip() or f"systemctl start {unit} failed").splitlines()[0][:300]
 
 
 def stop(unit: str) -> None:
@@ -42,6 +48,12 @@ def show(unit: str, name: str) -> str:
 def journal(unit: str, since: float) -> list[str]:
     """What the unit and systemd said of it since an epoch time, the last MOST_LINES lines."""
     return _journal("-u", unit, f"--since=@{since:.0f}")
+
+
+def said(unit: str, since: float) -> list[str]:
+    """What the unit's own processes printed since an epoch time; where they printed nothing, what
+    systemd said of it."""
+    return _journal(f"_SYSTEMD_UNIT={unit}", f"--since=@{since:.0f}") or journal(unit, since)
 
 
 def printed(unit: str) -> list[str]:

@@ -9,7 +9,7 @@ from typing import Any
 from pyinfra.api.exceptions import FactProcessError
 from pyinfra.api.facts import FactBase
 
-from llamarig.paths import CURRENT, GENERATIONS
+from llamarig.paths import CURRENT, GENERATIONS, PREVIOUS, TRANSACTION
 
 _SHOW = (
     "for d in $(ls -1 {folder} 2>/dev/null | grep -x '[0-9]*' | sort -n); do "
@@ -33,12 +33,20 @@ class Generation:
     def proven(self) -> bool:
         return self.proof is not None and self.proof.get("verdict") == "pass"
 
+    @property
+    def kept(self) -> bool:
+        """Below the gate, and serving all the same because on_gate_fail said so."""
+        return self.proof is not None and bool(self.proof.get("kept"))
+
 
 @dataclass(frozen=True)
 class GenerationState:
-    """All generations in order, and the number that `current` names (None: nothing is live)."""
+    """All generations in order, and the numbers that `current` (None: nothing is live) and
+    `previous` name. unfinished: a switch was cut off, and nobody saw `current` answer."""
 
     current: int | None = None
+    previous: int | None = None
+    unfinished: bool = False
     all: list[Generation] = field(default_factory=list)
 
     def number(self, wanted: int | None) -> Generation | None:
@@ -65,18 +73,29 @@ class Generations(FactBase[GenerationState]):
         return GenerationState()
 
     def command(self) -> str:
-        current = f"readlink {CURRENT} 2>/dev/null | sed 's|.*/||' | grep . || echo -"
-        return f'{current}; echo "[$({_SHOW.format(folder=GENERATIONS)})]"'
+        links = " ".join(
+            f"$(readlink {link} 2>/dev/null | sed 's|.*/||' | grep . || echo -)"
+            for link in (CURRENT, PREVIOUS)
+        )
+        switch = f"$(test -e {TRANSACTION} && echo unfinished)"
+        return f'echo {links} {switch}; echo "[$({_SHOW.format(folder=GENERATIONS)})]"'
 
     def process(self, output: list[str]) -> GenerationState:
         try:
             found = json.loads("\n".join(output[1:]))
-            current = None if output[0] == "-" else int(output[0])
+            current, previous, *switch = output[0].split()
             return GenerationState(
-                current, [_generation(each) for each in found if each["manifest"] is not None]
+                _number(current),
+                _number(previous),
+                bool(switch),
+                [_generation(each) for each in found if each["manifest"] is not None],
             )
         except (ValueError, KeyError, IndexError) as error:
             raise FactProcessError(f"the generations are not readable: {error}") from None
+
+
+def _number(word: str) -> int | None:
+    return None if word == "-" else int(word)
 
 
 def _generation(found: dict[str, Any]) -> Generation:

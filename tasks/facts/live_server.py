@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
+from datetime import datetime, timezone
 
 from pyinfra.api.facts import FactBase
 
@@ -14,8 +15,11 @@ _GENERATION = re.compile(re.escape(GENERATIONS) + r"/(\d+)/")
 
 @dataclass(frozen=True)
 class LiveState:
-    """generation: the one whose binary runs (None: nothing runs); since: systemd's own text;
-    replaced: it has a model in memory whose file was replaced since (damaged, brought anew)."""
+    """generation: the one whose binary runs (None: nothing runs); since: systemd's own text, of
+    the host's time zone; seconds: how long it is active or, stopped, has not been (None: not
+    known); result: systemd's word for how it ended (success, exit-code, oom-kill, …);
+    replaced: it has a model in memory whose file was replaced since (damaged, brought anew);
+    reload: the unit on disk is newer than what systemd has read of it."""
 
     active: str = "inactive"
     pid: int = 0
@@ -23,6 +27,9 @@ class LiveState:
     restarts: int = 0
     generation: int | None = None
     replaced: bool = False
+    seconds: int | None = None
+    result: str = ""
+    reload: bool = False
 
 
 class LiveServer(FactBase[LiveState]):
@@ -34,8 +41,11 @@ class LiveServer(FactBase[LiveState]):
 
     def command(self) -> str:
         return (
-            f"systemctl show {LIVE_UNIT} -p ActiveState -p MainPID -p NRestarts "
-            "-p ActiveEnterTimestamp; "
+            f"systemctl show {LIVE_UNIT} -p ActiveState -p MainPID -p NRestarts -p Result "
+            "-p NeedDaemonReload -p ActiveEnterTimestamp; "
+            # Times to reckon with: the host's own clock on both sides, in a zone that we can read.
+            f"TZ=UTC systemctl show {LIVE_UNIT} -p ActiveEnterTimestamp -p InactiveEnterTimestamp "
+            '| sed "s/^/Utc/"; echo "Now=$(date +%s)"; '
             f"pid=$(systemctl show {LIVE_UNIT} -p MainPID --value); "
             '[ "${pid:-0}" != 0 ] && echo "Command=$(tr "\\0" " " <"/proc/$pid/cmdline")" && '
             'grep -q "/blobs/.*(deleted)$" "/proc/$pid/maps" && echo Replaced=yes; true'
@@ -43,12 +53,26 @@ class LiveServer(FactBase[LiveState]):
 
     def process(self, output: list[str]) -> LiveState:
         values = dict(line.split("=", 1) for line in output if "=" in line)
+        active = values.get("ActiveState", "inactive")
         running = _GENERATION.search(values.get("Command", ""))
+        changed = "UtcActiveEnterTimestamp" if active == "active" else "UtcInactiveEnterTimestamp"
         return LiveState(
-            active=values.get("ActiveState", "inactive"),
+            active=active,
             pid=int(values.get("MainPID") or 0),
             since=values.get("ActiveEnterTimestamp", ""),
             restarts=int(values.get("NRestarts") or 0),
             generation=int(running[1]) if running else None,
             replaced=values.get("Replaced") == "yes",
+            seconds=_between(values.get(changed, ""), values.get("Now", "")),
+            result=values.get("Result", ""),
+            reload=values.get("NeedDaemonReload") == "yes",
         )
+
+
+def _between(begun: str, now: str) -> int | None:
+    """Seconds from `Tue 2025-11-25 20:58:01 UTC` to an epoch time; None where systemd has none."""
+    try:
+        start = datetime.strptime(begun.split(" ", 1)[1], "%Y-%m-%d %H:%M:%S UTC")
+        return max(0, int(now) - int(start.replace(tzinfo=timezone.utc).timestamp()))
+    except (ValueError, IndexError):
+        return None

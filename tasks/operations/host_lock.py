@@ -7,7 +7,6 @@ our heartbeat and lets go after the lease. Nobody ever has to remove a stale fil
 
 from __future__ import annotations
 
-import getpass
 import json
 import os
 import shlex
@@ -22,7 +21,7 @@ from pyinfra.api.command import PyinfraCommand
 from pyinfra.api.operation import operation
 from pyinfra.context import host, state
 
-from llamarig import connection
+from llamarig import connection, operator
 from llamarig.display import say
 from llamarig.paths import LOCK
 from llamarig.tasks.operations.outcome import failure
@@ -36,14 +35,15 @@ if ! flock -w {patience} 9; then cat {lock}; exit 0; fi
 printf '%s\\n' {owner} >{lock}
 echo taken
 while read -r -t {lease} _; do :; done
-: >{lock}
+# `down --purge` removes the file while it holds the lock.
+if [ -e {lock} ]; then : >{lock}; fi
 """
 
 
 def _owner(lease: int) -> str:
     return json.dumps(
         {
-            "owner": f"{getpass.getuser()}@{socket.gethostname()} (pid {os.getpid()})",
+            "owner": f"{operator.who()} (pid {os.getpid()})",
             "machine": socket.gethostname(),
             "pid": os.getpid(),
             "since": time.strftime("%Y-%m-%d %H:%M:%S %z"),

@@ -48,6 +48,8 @@ class Spec:
 
     last_words: an argv that systemd runs when the job ends, however it ends.
     files: further files of the job's folder, name to content.
+    last_words_s: seconds that they may take.
+    instead_of: kinds of job, besides its own, that can't run beside it and are stopped.
     private: secrets, path on the host to content: root's alone, and in no command line or log.
     """
 
@@ -59,6 +61,8 @@ class Spec:
     files: dict[str, str] = field(default_factory=dict)
     private: dict[str, str] = field(default_factory=dict, repr=False)
     nice: int = 0
+    last_words_s: int = 30
+    instead_of: tuple[str, ...] = ()
 
     def document(self) -> str:
         stages = [asdict(each) for each in self.stages]
@@ -85,7 +89,7 @@ def _unit_command(spec: Spec) -> str:
     limit = sum(stage.timeout_s for stage in spec.stages) + 120
     argv = ["systemd-run", "--quiet", "--collect", f"--unit={unit}"]
     argv += [f"--description={spec.title}", f"--property=RuntimeMaxSec={limit}"]
-    argv += [f"--property=Nice={spec.nice}", "--property=TimeoutStopSec=30"]
+    argv += [f"--property=Nice={spec.nice}", f"--property=TimeoutStopSec={spec.last_words_s}"]
     if spec.last_words:
         argv.append(f"--property=ExecStopPost={shlex.join(spec.last_words)}")
     argv += ["/usr/bin/python3", program(), "job", f"{JOBS}/{spec.name}"]
@@ -95,12 +99,12 @@ def _unit_command(spec: Spec) -> str:
 def launch(spec: Spec) -> Generator[PyinfraCommand, None, None]:
     """The commands that start a job: programs, folder, files, unit."""
     folder = f"{JOBS}/{spec.name}"
-    kind = spec.name.split("-", 1)[0]
+    kinds = [f"'llamarig-{kind}-*'" for kind in (spec.name.split("-", 1)[0], *spec.instead_of)]
     name, content = build_bundle()
     # Two jobs of a kind would fight for the same cores and folders: the settings changed, so the
     # older one is of no use any more.
     yield StringCommand(
-        f"systemctl list-units --plain --no-legend 'llamarig-{kind}-*' | awk '{{print $1}}' | "
+        f"systemctl list-units --plain --no-legend {' '.join(kinds)} | awk '{{print $1}}' | "
         "xargs -r systemctl stop"
     )
     yield StringCommand(

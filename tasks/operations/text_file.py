@@ -9,13 +9,16 @@ from pyinfra.api.command import FileUploadCommand, PyinfraCommand, StringCommand
 from pyinfra.api.operation import operation
 from pyinfra.context import host
 
+from llamarig.tasks import plan_diff
 from llamarig.tasks.facts.text_file import TextFile
 
 
 def put(path: str, text: str) -> Generator[PyinfraCommand, None, None]:
     """Have `text` in the file, mode 0644 (part of an operation). Nothing where it is there."""
-    if host.get_fact(TextFile, path=path) == text.rstrip("\n"):
+    before = host.get_fact(TextFile, path=path)
+    if before == text.rstrip("\n"):
         return
+    plan_diff.file(path, before, text)
     yield FileUploadCommand(io.StringIO(text), path)
     yield StringCommand(f"chmod 644 {path}")
 
@@ -25,5 +28,6 @@ def content(path: str, text: str | None) -> Generator[PyinfraCommand, None, None
     """The file holds `text`; None: there is no such file."""
     if text is not None:
         yield from put(path, text)
-    elif host.get_fact(TextFile, path=path) is not None:
+    elif (before := host.get_fact(TextFile, path=path)) is not None:
+        plan_diff.file(path, before, None)
         yield StringCommand(f"rm -f {path}")

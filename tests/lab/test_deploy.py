@@ -8,11 +8,11 @@ import signal
 import subprocess
 import sys
 import time
-import urllib.request
 from collections.abc import Callable
 from typing import Any
 
 import pytest
+import serving
 from processes import command_lines
 
 from llamarig.rehearsal import model
@@ -23,17 +23,6 @@ pytestmark = [
     pytest.mark.skipif(os.geteuid() != 0, reason="made hosts need root"),
 ]
 OnHost = Callable[[str], str]
-
-
-def ask(lab: Lab) -> dict[str, Any]:
-    url = f"http://{lab.state.host('gpu01').address}:8080/v1/chat/completions"
-    body = {"messages": [{"role": "user", "content": "Count."}], "max_tokens": 32}
-    request = urllib.request.Request(
-        url, json.dumps(body).encode(), {"Content-Type": "application/json"}
-    )
-    with urllib.request.urlopen(request, timeout=60) as reply:
-        found: dict[str, Any] = json.load(reply)
-    return found
 
 
 def until(true: Callable[[], bool], seconds: float = 60) -> None:
@@ -87,7 +76,7 @@ def test_what_runs_is_the_recipe_in_a_sandbox(lab: Lab, on_host: OnHost) -> None
     ):  # fmt: skip
         assert words in line
     assert on_host(f"ps -o user= -p {live_pid(on_host)}") == "llamarig"
-    answer = ask(lab)
+    answer = serving.ask(lab)
     assert answer["timings"]["draft_n_accepted"] > 0
     assert on_host("systemctl is-system-running") == "running"
 
@@ -178,7 +167,7 @@ def test_the_gate_holds_and_what_served_serves_on(
         assert "serves on; the candidate stays stopped: tune" in ran.output
     assert "[gpu01]" in ran.output
     assert on_host("readlink /opt/llamarig/current") == live
-    assert ask(lab)["timings"]["draft_n_accepted"] > 0
+    assert serving.ask(lab)["timings"]["draft_n_accepted"] > 0
     assert on_host("ls /run/systemd/system | grep -c candidate || true") == "0"
 
 
@@ -200,4 +189,4 @@ def test_smoke_measures_again_and_status_tells(site: Any) -> None:
     assert measured.host()["smoke"]["verdict"] == "pass"
     told = site.run("status")
     assert told.code == 0, told.output
-    assert "serves since" in told.output
+    assert told.host()["drift"] == []

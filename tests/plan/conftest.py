@@ -24,9 +24,10 @@ FRESH: dict[str, object] = {
     "echo missing": ["root", "0", "works"],
     "VERSION_CODENAME": [*MACHINE, "glibc 2.36", "6.1.0-40-amd64", "65841234"],
     "place()": ["8:1 ext4 /data", "99999999999", "sda ", "259:2 ext4 /", "9999999999", "nvme0n1 "],
-    "readlink /opt/llamarig/current": ["-", "[]"],
+    "readlink /opt/llamarig/current": ["- -", "[]"],
     "uname -s": ["Linux"],
     "useradd": ["/usr/sbin/useradd"],
+    "systemctl --version": ["systemd 252 (252.39-1~deb12u1)"],
 }
 
 
@@ -72,6 +73,7 @@ def plan(tmp_path: Path) -> Callable[..., Plan]:
             own = {key: value for key, value in data.items() if key != "answers"}
             # Nobody listens there: a plan of a test asks no hub but its own.
             own.setdefault("hf_endpoint", "http://127.0.0.1:9")
+            own.setdefault("web_ui", "none")  # auto is for tests/plan/test_web_ui_plan.py
             own |= {
                 "fake_responses": together({**FRESH, **data.get("answers", {})}),
                 "fake_delay": 0,

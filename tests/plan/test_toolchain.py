@@ -160,11 +160,14 @@ def test_nvidias_repository(
     assert f"/repos/{folder}/x86_64/cuda-keyring_1.1-1_all.deb" in trusted
     assert sha in trusted
     assert "Pin-Priority: -1" in trusted
-    (_, installed) = found[f"Install CUDA {version} from NVIDIA"]
+    (_, noted, installed) = found[f"Install CUDA {version} from NVIDIA"]
     dashed = version.replace(".", "-")
     names = [f"cuda-nvcc-{dashed}", f"cuda-cudart-dev-{dashed}", f"libcublas-dev-{dashed}"]
     names += [f"cccl-{dashed}"] if version == "13.3" else []
     assert installed.split()[-len(names) :] == names
+    # Written down before it is installed, for `down --purge`.
+    assert noted.split()[-len(names) - 1 :] == ["/var/lib/llamarig/packages", *names]
+    assert f"/var/lib/llamarig/packages {nvidia.KEYRING}" in trusted
     assert f"g++-{gcc}" in everything({"": found["Install the compilers"]})
     assert f"apt-mark hold {' '.join(sorted(names))}" in found["Hold the CUDA packages"]
     # No driver: not as a package of its own, not by name.
@@ -225,9 +228,10 @@ def test_the_distributions_package(
         assert f"deb http://archive.ubuntu.com/ubuntu {codename} multiverse\n" in opened
         assert "docker" not in opened
     title = f"{distribution.capitalize()} {name.split()[1]}"
-    (_, installed) = found[f"Install CUDA {version} from {title}"]
+    (_, noted, installed) = found[f"Install CUDA {version} from {title}"]
     assert "--no-install-recommends" in installed
     assert installed.endswith("nvidia-cuda-toolkit")
+    assert noted.endswith("/var/lib/llamarig/packages nvidia-cuda-toolkit")
     assert f"g++-{gcc}" in everything({"": found["Install the compilers"]})
 
     chosen = Choice("distro", version, "/usr", f"/usr/bin/g++-{gcc}", "")

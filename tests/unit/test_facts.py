@@ -93,16 +93,19 @@ def test_generations_know_the_live_and_the_proven() -> None:
         {"number": 2, "manifest": {"digest": "b"}, "proof": None},
         {"number": 3, "manifest": None, "proof": None},
     ]
-    state = Generations().process(["1", json.dumps(found)])
+    state = Generations().process(["1 -", json.dumps(found)])
+    assert (state.previous, state.unfinished) == (None, False)
+    assert Generations().process(["2 1 unfinished", json.dumps(found)]).unfinished
+    assert Generations().process(["2 1", json.dumps(found)]).previous == 1
     assert state.live
     assert state.live.proven
     assert state.next_number == 3
     candidate = state.candidate("b")
     assert candidate
     assert not candidate.proven
-    assert Generations().process(["-", "[]"]).live is None
+    assert Generations().process(["- -", "[]"]).live is None
     with pytest.raises(FactProcessError):
-        Generations().process(["x", "[]"])
+        Generations().process(["x -", "[]"])
 
 
 def test_live_server_names_its_generation_from_what_runs() -> None:

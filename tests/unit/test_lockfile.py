@@ -29,7 +29,7 @@ FILE = "expected a path inside the model repository that ends in .gguf, one whol
 @pytest.mark.parametrize(
     ("text", "fault"),
     [
-        ("x: 1", "x: unknown, llamarig writes llama_cpp, models, choices"),
+        ("x: 1", "x: unknown, llamarig writes llama_cpp, models, choices, web_ui"),
         ("models: 5", "models: found a value of type int, expected a mapping"),
         ("models:", "models: found nothing, expected a mapping"),
         ("models: {a: 5}", "models: a: found a value of type int, expected a mapping"),
@@ -65,11 +65,15 @@ FILE = "expected a path inside the model repository that ends in .gguf, one whol
             r'choices: {"a\e[2J": {file: "m\e[2J.gguf"}}',
             rf"choices: 'a\x1b[2J': file: found 'm\x1b[2J.gguf', {FILE}",
         ),
+        (
+            "web_ui: {auto: {how: npm}}",
+            'web_ui: auto: how: found \'npm\', expected "build", "hub" or "none"',
+        ),
         (r'models: {a: {"\e": 1}}', r"models: a: '\x1b': unknown"),
         ("models: {a: {1: 2}}", "models: a: a key of type int: unknown"),
         ("models: {null: {}}", "models: found a key of type NoneType, expected text"),
         ("models: {5: {}}", "models: found a key of type int, expected text"),
-        ("5: {}", "a key of type int: unknown, llamarig writes llama_cpp, models, choices"),
+        ("5: {}", "a key of type int: unknown, llamarig writes llama_cpp, models, choices, web_ui"),
         ("[" * 5000, "nested too deeply"),
     ],
 )

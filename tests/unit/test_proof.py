@@ -8,8 +8,8 @@ from pathlib import Path
 import pytest
 
 from llamarig.onhost import load, proof, prove
-from llamarig.onhost.arm import reason
 from llamarig.onhost.errors import Stop
+from llamarig.onhost.listening import reason
 from llamarig.onhost.proof import Taken
 from llamarig.onhost.prove import is_build
 
@@ -105,7 +105,7 @@ def test_the_record_of_a_proof_that_never_started_says_where_weights_were_seen_t
     config = {
         "root": str(tmp_path), "record": str(tmp_path / "proof.json"), "reuse": True,
         "proof_key": "k", "proof_inputs": {}, "generation": 1, "arms": {"mtp": str(unit)},
-        "build_number": 11434,
+        "build_number": 11434, "flip": False, "keep": False,
     }  # fmt: skip
     (tmp_path / "prove.json").write_text(json.dumps(config))
     with pytest.raises(Stop, match="no-such-program"):

@@ -1,0 +1,63 @@
+"""Users and groups of a host, and which of them llamarig made."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+from pyinfra.api.facts import FactBase
+
+from llamarig.paths import ACCOUNTS
+
+MARK = "==="
+
+
+@dataclass(frozen=True)
+class AccountState:
+    """Each account is `user NAME` or `group NAME`. ours: those that llamarig made; busy: groups
+    that a user who is not ours belongs to."""
+
+    there: frozenset[str] = field(default_factory=frozenset)
+    ours: frozenset[str] = field(default_factory=frozenset)
+    busy: frozenset[str] = field(default_factory=frozenset)
+
+    @property
+    def removable(self) -> list[str]:
+        """What `down --purge` removes, users first."""
+        found = (self.ours & self.there) - self.busy
+        return sorted(found, key=lambda each: (each.startswith("group "), each))
+
+
+class Accounts(FactBase[AccountState]):
+    """Read from the account databases and from what llamarig wrote down."""
+
+    @staticmethod
+    def default() -> AccountState:
+        return AccountState()
+
+    def command(self) -> str:
+        return (
+            f"getent passwd; echo {MARK}; getent group; echo {MARK}; cat {ACCOUNTS} 2>/dev/null; "
+            "true"
+        )
+
+    def process(self, output: list[str]) -> AccountState:
+        sections: list[list[str]] = [[]]
+        for line in output:
+            if line == MARK:
+                sections.append([])
+            else:
+                sections[-1].append(line)
+        if len(sections) != 3:
+            return AccountState()
+        ours = frozenset(sections[2])
+        users = [line.split(":") for line in sections[0] if line.count(":") >= 6]
+        groups = [line.split(":") for line in sections[1] if line.count(":") >= 3]
+        others = {each[0] for each in users if f"user {each[0]}" not in ours}
+        primary = {each[3] for each in users if each[0] in others}
+        busy = {
+            f"group {name}"
+            for name, _, number, members, *_ in groups
+            if number in primary or others & set(members.split(","))
+        }
+        there = {f"user {each[0]}" for each in users} | {f"group {each[0]}" for each in groups}
+        return AccountState(frozenset(there), ours, frozenset(busy))

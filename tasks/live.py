@@ -1,0 +1,83 @@
+"""The live server: started from what `current` names, and waited for until it answers."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Generator
+from typing import Any
+
+import gevent
+from pyinfra.api.command import PyinfraCommand, StringCommand
+from pyinfra.api.operation import operation
+from pyinfra.context import host, state
+
+from llamarig import connection, report
+from llamarig.onhost import listening
+from llamarig.paths import LIVE_UNIT
+from llamarig.settings import Settings
+from llamarig.tasks import model_source, plan_diff
+from llamarig.tasks.facts.generation import Generations, GenerationState
+from llamarig.tasks.facts.live_server import LiveServer
+from llamarig.tasks.operations.outcome import failure
+
+
+@operation()
+def serve(settings: Settings) -> Generator[PyinfraCommand, None, None]:
+    """Start the unit of `current` and wait until it answers. Restarts nothing that already
+    runs from `current`, unless its model's file was replaced under it."""
+    known: GenerationState = host.get_fact(Generations)
+    live = host.get_fact(LiveServer)
+    if known.current and not state.is_executing and model_source.record(settings) is None:
+        plan_diff.later("Serve the proven generation", "the model is there")
+    if known.current is None:
+        if state.is_executing:
+            yield failure("nothing is proven on this host, so nothing goes live")
+        else:
+            yield StringCommand("true  # known once a generation is proven")
+        return
+    if live.active == "active" and live.generation == known.current and not live.replaced:
+        host.noop(f"generation {known.current} is live")
+    else:
+        # After five starts that came to nothing systemd refuses the sixth, unless it is told.
+        yield StringCommand(
+            f"systemctl daemon-reload; systemctl reset-failed {LIVE_UNIT} 2>/dev/null; true"
+        )
+        same = live.generation in (known.current, None) and not live.replaced
+        verb = "start" if same else "restart"
+        yield StringCommand(f"systemctl {verb} {LIVE_UNIT}")
+    if state.is_executing:
+        address = known.live.manifest["address"] if known.live else {}
+        report.record(host.name, url=url(address))
+        if silent := unanswered(address, settings.load_timeout_seconds):
+            yield failure(silent)
+
+
+def url(address: dict[str, Any]) -> str:
+    """Where others reach the server; address: a manifest's bind, port and scheme."""
+    name = host.data.get("ssh_hostname") or host.name
+    return f"{address.get('scheme', 'http')}://{name}:{address['port']}"
+
+
+def unanswered(address: dict[str, Any], seconds: int) -> str | None:
+    """None once /health of our own unit says ok, else why it does not within `seconds`.
+
+    address: bind, port and scheme of a generation's manifest.
+    """
+    # Its certificate names the host as others know it, not as it reaches itself.
+    health = listening.url(address, "/health")
+    check = (
+        f"systemctl is-active {LIVE_UNIT}; "
+        f"curl -sk --noproxy '*' -m 5 -o /dev/null -w '%{{http_code}}' {health}"
+    )
+    deadline = time.monotonic() + seconds
+    while time.monotonic() < deadline:
+        try:
+            _, lines = connection.run(host, check)
+        except ConnectionError as error:
+            return f"the connection was lost while the server loaded ({error})"
+        if lines[-1:] == ["200"] and lines[0] == "active":
+            return None
+        if lines and lines[0] in ("failed", "inactive"):
+            return f"{LIVE_UNIT} does not run; journalctl -u {LIVE_UNIT} says why"
+        gevent.sleep(0.5)
+    return f"{LIVE_UNIT} did not answer within {seconds} s"

@@ -1,0 +1,94 @@
+"""Proving a candidate: the job is started or joined, and its end is told."""
+
+from __future__ import annotations
+
+from collections.abc import Generator
+from typing import Any
+
+from pyinfra.api.command import PyinfraCommand, StringCommand
+from pyinfra.api.operation import operation
+from pyinfra.context import host, state
+
+from llamarig import connection, report
+from llamarig.settings import Settings
+from llamarig.tasks import live, plan_diff, proof
+from llamarig.tasks.candidate import candidate as find_candidate
+from llamarig.tasks.candidate import rendered, unfit
+from llamarig.tasks.facts.generation import Generation, Generations, GenerationState
+from llamarig.tasks.facts.proof import Proof
+from llamarig.tasks.operations import jobs
+from llamarig.tasks.operations.outcome import failure
+
+
+@operation()
+def prove(settings: Settings, force: bool) -> Generator[PyinfraCommand, None, None]:
+    """Prove the candidate unless it is current and proven; `force` measures in any case."""
+    known, candidate = find_candidate(settings)
+    if candidate is None:
+        if state.is_executing:
+            yield failure("nothing is deployed for these settings yet; first: llamarig up")
+        else:
+            if known.all and rendered(settings, known) is None:
+                plan_diff.later("Prove the candidate", "the model is there")
+            yield StringCommand("true  # known once a generation is staged")
+        return
+    if _settled(known, candidate, settings) and not force:
+        host.noop(f"generation {candidate.number} is current and proven")
+        _report(candidate, candidate.proof, settings)
+        return
+    if state.is_executing and (lines := unfit(settings, candidate)):
+        yield failure(*lines)
+        return
+    job = proof.spec(settings, candidate, force=force)
+    yield from jobs.start(job)
+    if not state.is_executing:
+        return
+    reason = jobs.wait(job, proof.seconds(settings) + 60)
+    if reason and not connection.alive(host):
+        yield failure(reason)
+        return
+    after: GenerationState = host.get_fact(Generations)
+    taken = host.get_fact(Proof, record=proof.record_path(candidate, force=force))
+    _report(candidate, taken, settings)
+    silent = None
+    if after.live and (force or reason):
+        # The job's last words started it again; "serves on" is said when it does.
+        silent = live.unanswered(after.live.manifest["address"], settings.load_timeout_seconds)
+    if reason:
+        yield failure(reason, silent or _what_now(after, candidate.number, taken))
+    elif silent:
+        yield failure(silent)
+
+
+def _settled(known: GenerationState, candidate: Generation, settings: Settings) -> bool:
+    """Whether the candidate serves by right, and somebody saw it answer."""
+    kept = candidate.kept and settings.on_gate_fail == "keep"
+    current = known.current == candidate.number and not known.unfinished
+    return current and (candidate.proven or kept)
+
+
+def _report(candidate: Generation, found: dict[str, Any] | None, settings: Settings) -> None:
+    manifest = candidate.manifest
+    report.record(
+        host.name,
+        generation=candidate.number,
+        release=manifest["release"],
+        smoke=found,
+        model={"file": manifest["model"]["file"], "sha256": manifest["model"]["sha256"]},
+        port=settings.port,
+    )
+
+
+def _what_now(after: GenerationState, number: int, taken: dict[str, Any] | None) -> str:
+    """The second line of a failed gate: what serves, and what to do."""
+    tune = (
+        "tune draft_n_max or min_speedup, choose another model, or keep it all the same with "
+        'on_gate_fail = "keep", and run it again'
+    )
+    if not (taken or {}).get("samples"):
+        tune = "the line above says what to mend; then run it again"
+    if after.current == number:
+        return f"generation {number} serves on as before; {tune}"
+    if after.current is not None:
+        return f"generation {after.current} serves on; the candidate stays stopped: {tune}"
+    return f"nothing serves and the candidate stays stopped: {tune}"
