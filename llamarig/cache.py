@@ -11,6 +11,8 @@ from pathlib import Path
 
 from llamarig.errors import UserError
 
+PATIENCE_SECONDS = 300.0
+
 
 def root() -> Path:
     """$LLAMARIG_CACHE or ~/.cache/llamarig, under sudo that of the user who asked."""
@@ -20,7 +22,7 @@ def root() -> Path:
 
 
 @contextmanager
-def locked(path: Path, what: str, patience: float) -> Iterator[None]:
+def locked(path: Path, what: str, patience: float = PATIENCE_SECONDS) -> Iterator[None]:
     """Hold a lock file; wait up to `patience` seconds for whoever holds it.
 
     Raises:

@@ -52,7 +52,7 @@ def stopped(settings: Settings) -> Commands:
     services = [each.name for each in found if each.kind == "service"]
     running = [each.name for each in found if each.kind == "service" and each.words != "inactive"]
     # A job may just have started it.
-    if running:
+    if running or (jobs and services):
         yield StringCommand(shlex.join(["systemctl", "stop", "--", *services]))
     if not jobs and not running:
         host.noop("nothing of llamarig's runs")

@@ -6,6 +6,7 @@ from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
+from llamarig.cache import locked
 from llamarig.errors import UserError
 from llamarig.rehearsal import cgroup, hosts, network, rootfs, snapshot
 from llamarig.rehearsal.state import (
@@ -15,7 +16,6 @@ from llamarig.rehearsal.state import (
     cache_root,
     lab_folder,
     load,
-    locked,
     save,
 )
 

@@ -8,9 +8,9 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from llamarig.cache import locked
 from llamarig.errors import UserError
 from llamarig.rehearsal import network
-from llamarig.rehearsal.state import locked
 
 SWITCH = Path("/proc/sys/net/ipv4/ip_forward")
 FOLDER = Path("/run/llamarig")

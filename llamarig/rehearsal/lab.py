@@ -9,6 +9,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+from llamarig.cache import locked
 from llamarig.errors import UserError
 from llamarig.rehearsal import (
     bringup,
@@ -30,7 +31,6 @@ from llamarig.rehearsal.state import (
     lab_folder,
     lab_id,
     load,
-    locked,
     save,
 )
 

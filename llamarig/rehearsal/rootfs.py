@@ -17,11 +17,12 @@ from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
+from llamarig.cache import locked
 from llamarig.errors import UserError
 from llamarig.rehearsal import apt, cgroup, mounts, trust
 from llamarig.rehearsal.machine import Machine
 from llamarig.rehearsal.shell import run
-from llamarig.rehearsal.state import cache_root, locked, write_atomically
+from llamarig.rehearsal.state import cache_root, write_atomically
 
 PACKAGES = (
     "systemd", "systemd-sysv", "dbus", "openssh-server", "python3", "iproute2", "sudo",

@@ -1,26 +1,22 @@
-"""What a lab is, in one file: <cache>/labs/<lab id>/state.json, and the locks around it."""
+"""What a lab is, in one file: <cache>/labs/<lab id>/state.json."""
 
 from __future__ import annotations
 
-import fcntl
 import hashlib
 import json
 import os
 import re
-import time
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
+from llamarig import cache
 from llamarig.errors import UserError
 
 OPERATORS = {"ops": "passwordless sudo", "opspw": "sudo asks for a password"}
 # Ten characters: an interface name has fifteen, and the lab's name is part of it.
 LAB_ID = re.compile(r"[a-z0-9]{1,10}")
 NAME = re.compile(r"[a-z0-9][a-z0-9-]{0,30}")
-LOCK_PATIENCE = 300.0
 
 
 @dataclass
@@ -60,12 +56,8 @@ class State:
 
 
 def cache_root() -> Path:
-    """Where layers, labs and snapshots are kept: $LLAMARIG_CACHE or ~/.cache/llamarig, under sudo
-    that of the user who asked."""
-    given = os.environ.get("LLAMARIG_CACHE")
-    home = Path(f"~{os.environ.get('SUDO_USER', '')}").expanduser()
-    root = Path(given) if given else home / ".cache" / "llamarig"
-    root = root.absolute()
+    """The cache, where layers, labs and snapshots are kept too."""
+    root = cache.root()
     if any(character in str(root) for character in ':,\\\n"'):
         # overlayfs takes its layers in one string, divided by these
         raise UserError(f"LLAMARIG_CACHE={root}: no colon, comma, quote or backslash, please")
@@ -136,23 +128,3 @@ def write_atomically(path: Path, text: str, mode: int = 0o644) -> None:
 
 def save(folder: Path, state: State) -> None:
     write_atomically(folder / "state.json", render(state))
-
-
-@contextmanager
-def locked(path: Path, what: str, patience: float = LOCK_PATIENCE) -> Iterator[None]:
-    """Hold a lock file; wait a while for whoever holds it, then say who it was about."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    with path.open("a") as handle:
-        deadline = time.monotonic() + patience
-        while True:
-            try:
-                fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
-                break
-            except BlockingIOError:
-                if time.monotonic() > deadline:
-                    raise UserError(
-                        f"another llamarig has been busy with {what} for {patience:.0f} s "
-                        f"({path} is locked)"
-                    ) from None
-                time.sleep(0.1)
-        yield

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from llamarig import cache
 from llamarig.errors import UserError
 from llamarig.rehearsal import disk, hosts, inventory, lab, state
 
@@ -136,12 +137,12 @@ def test_a_cache_that_overlayfs_cannot_read_is_refused(monkeypatch: pytest.Monke
 def test_a_held_lock_is_waited_for_and_named(tmp_path: Path) -> None:
     path = tmp_path / "lock"
     with (
-        state.locked(path, "lab a"),
+        cache.locked(path, "lab a"),
         pytest.raises(UserError, match="busy with lab a"),
-        state.locked(path, "lab a", patience=0.2),
+        cache.locked(path, "lab a", patience=0.2),
     ):
         pass
-    with state.locked(path, "lab a", patience=0.2):
+    with cache.locked(path, "lab a", patience=0.2):
         pass
 
 
