@@ -81,12 +81,16 @@ def _report(candidate: Generation, found: dict[str, Any] | None, settings: Setti
 
 def _what_now(after: GenerationState, number: int, taken: dict[str, Any] | None) -> str:
     """The second line of a failed gate: what serves, and what to do."""
-    tune = (
-        "tune draft_n_max or min_speedup, choose another model, or keep it all the same with "
-        'on_gate_fail = "keep", and run it again'
-    )
+    verdict = (taken or {}).get("verdict")
     if not (taken or {}).get("samples"):
         tune = "the line above says what to mend; then run it again"
+    elif verdict == "fail":
+        tune = (
+            "tune draft_n_max or min_speedup, choose another model, or keep it all the same with "
+            'on_gate_fail = "keep", and run it again'
+        )
+    else:
+        tune = "run it again when the host is idle, or with more proof_max_rounds"
     if after.current == number:
         return f"generation {number} serves on as before; {tune}"
     if after.current is not None:

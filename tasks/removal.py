@@ -113,7 +113,8 @@ def _accounts(found: Found, extent: Extent) -> Judged:
     for name in sorted((known.ours & known.there) - going):
         judged.append((_account(name, "somebody else is in it"), False))
     service = f"user {found.user}"
-    if found.leftovers and service in known.there - known.ours:
+    here = any(each.kind not in ("foreign", "model") for each in found.leftovers)
+    if here and service in known.there - known.ours:
         words = f"{ACCOUNTS} does not say that llamarig made it"
         judged.append((_account(service, words if extent.purges else ""), False))
     return judged

@@ -24,7 +24,7 @@ from llamarig.tasks.removal_packages import AptRefusesError
 
 Commands = Generator[PyinfraCommand, None, None]
 APT_REFUSES = (
-    "packages: apt refuses to work; `apt-get check` says why: mend it, then run this again"
+    "packages: apt refuses; `apt-get check` says why; mend it, then run the same command again"
 )
 
 

@@ -47,7 +47,8 @@ mounts() { awk -v at="$1" '$5 == at || index($5, at "/") == 1 { print $5 }' /pro
 printf '%s\n' "$3" | while read -r folder; do
     inside=$(mounts "$folder")
     if [ -L "$folder" ]; then
-        tell link "$folder" ""
+        # The link is llamarig's place; what its owner put behind it is not.
+        tell folder "$folder" ""
         tell foreign "$(readlink -f "$folder")" "$folder leads there"
     elif [ -z "$inside" ]; then
         sized folder "$folder"

@@ -58,7 +58,7 @@ def down(
         listed = {**looked.hosts[name]["down"], "removed": bool(after.get("removed"))}
         done.hosts[name]["down"] = listed
     everything = runner.Result({**looked.hosts, **done.hosts}, done.interrupted)
-    deploy.finish(everything, json_path)
+    deploy.finish(everything, json_path, changes=False)
     for name in busy:
         print(plain(f"{name}: {down_listing.outcome(done.hosts[name])}"))
     sys.exit(0 if deploy.sound(everything) else 1)

@@ -53,6 +53,8 @@ def test_what_was_just_deployed_has_no_drift_and_no_plan(site: Any) -> None:
     assert (entry["service"], entry["generation"], entry["current"]) == ("active", 1, 1)
     assert entry["smoke"]["verdict"] == "pass"
     assert entry["version"]["build_number"] == 11434
+    assert entry["keyed"]
+    assert len(entry["api_key"]) == 12
     assert "\x1b" not in ran.output
     planned = site.run("plan")
     assert planned.code == 0, planned.output
@@ -119,14 +121,22 @@ def test_a_drop_in_is_seen_and_so_is_a_unit_of_its_own(site: Any, on_host: OnHos
 
 @pytest.mark.usefixtures("kept")
 def test_a_stopped_server_is_told_with_its_age(site: Any, on_host: OnHost) -> None:
-    on_host("systemctl stop llama-server; systemctl disable -q llama-server 2>/dev/null; true")
-    try:
-        ran = site.run("status")
-        assert ran.code == 1, ran.output
-        assert "gpu01: not serving: llama-server.service is inactive" in ran.output
-        assert ran.host()["seconds"] < 60
-    finally:
-        on_host(f"ln -sfT {LINK} /etc/systemd/system/multi-user.target.wants/llama-server.service")
+    on_host("systemctl stop llama-server")
+    ran = site.run("status")
+    assert ran.code == 1, ran.output
+    assert "gpu01: not serving: llama-server.service is inactive for " in ran.output
+    assert ran.host()["seconds"] < 60
+    assert ran.host()["drift"] == []
+
+
+@pytest.mark.usefixtures("kept")
+def test_a_crashing_server_is_told_with_what_it_died_of(site: Any, on_host: OnHost) -> None:
+    before = site.run("status").host()["restarts"]
+    on_host("systemctl kill -s SEGV llama-server; sleep 8")
+    ran = site.run("status")
+    assert ran.code == 0, ran.output
+    assert ran.host()["restarts"] == before + 1
+    assert ran.host()["seconds"] < 10
 
 
 @pytest.mark.usefixtures("kept")

@@ -91,10 +91,6 @@ def get(lab: Lab, path: str) -> tuple[str, str]:
         return str(reply.headers["Content-Type"]), text
 
 
-def key(on_host: OnHost) -> str:
-    return on_host("cat /etc/llamarig/api-key 2>/dev/null; true")
-
-
 def test_a_page_that_can_not_be_built_is_one_line_before_anything(
     cut: Cut, on_host: OnHost
 ) -> None:
@@ -167,9 +163,10 @@ def test_a_browser_chats_with_the_model(lab: Lab, on_host: OnHost) -> None:
         assert done.returncode == 0, f"{done.stdout}{done.stderr}"
         return done.stdout
 
+    key = on_host("cat /etc/llamarig/api-key")
     install = "DEBIAN_FRONTEND=noninteractive apt-get install -y -q --no-install-recommends"
     run(f"apt-get update -q && {install} chromium chromium-driver fonts-dejavu-core")
-    for path, content in (("browser.py", BROWSER.read_bytes()), ("key", key(on_host).encode())):
+    for path, content in (("browser.py", BROWSER.read_bytes()), ("key", key.encode())):
         packed = base64.b64encode(content).decode()
         run(f"umask 077; echo {packed} | base64 -d >/root/{path}")
     url = f"http://{lab.state.host('gpu01').address}:8080/"
@@ -179,6 +176,6 @@ def test_a_browser_chats_with_the_model(lab: Lab, on_host: OnHost) -> None:
     picture = base64.b64decode(run("base64 /root/page.png"))
     if wanted := os.environ.get("LLAMARIG_SCREENSHOT"):
         Path(wanted).write_bytes(picture)
-    assert len(answer.split()) > 2
+    assert "1 2 3" in answer
     assert picture.startswith(b"\x89PNG")
     assert len(picture) > 20_000
