@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 # Made hosts need root; the cache stays that of the user who asked.
 SUDO := $(if $(filter 0,$(shell id -u)),,sudo)
 
-.PHONY: help setup rehearsal test test-unit test-lab test-cuda lint types clean
+.PHONY: help setup rehearsal test test-unit test-lab test-cuda web-ui-picture lint types clean
 
 help:
 	@echo "make rehearsal   a made host, deployed to and proven, left serving"
@@ -47,7 +47,11 @@ test: lint types
 	$(SUDO) $(BIN)/pytest -m "not fault and not cuda"
 
 test-lab: setup
-	$(SUDO) $(BIN)/pytest -m "lab and not cuda"
+	$(SUDO) $(BIN)/pytest -m "lab and not cuda" --fault-table docs/faults.md
+
+# The page as docs/web-ui.png shows it, taken anew.
+web-ui-picture: setup
+	$(SUDO) env LLAMARIG_SCREENSHOT=$(CURDIR)/docs/web-ui.png $(BIN)/pytest tests/lab/test_web_ui.py
 
 test-cuda: setup
 	$(SUDO) $(BIN)/pytest -m cuda

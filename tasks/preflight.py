@@ -16,28 +16,45 @@ from llamarig.tasks.operations import host_lock, refusal
 from llamarig.tasks.step import refuse, refused, step
 
 
-@step("Preflight")
 def check() -> None:
-    """Settings, connection, privileges, doctor's rules, the model's header; then the lock, and
-    that all hosts of the site have one API key, and the web UI's page."""
-    _check(rules.RULES, model=True)
-    if not refused(host.name):
-        api_key.agree(name="Agree on the site's API key", settings=site.settings())
-        web_ui.provide(name="Have the web UI's page", settings=site.settings())
+    """Settings, connection, privileges, doctor's rules, the model's header; then the lock, that all
+    hosts of the site have one API key, and the web UI's page."""
+    _check_all()
+    _agree()
+    _provide()
 
 
-@step("Preflight")
 def check_for_build() -> None:
     """The same, but only for building: the card, its driver and the model may come later."""
-    _check(rules.BUILDING, model=False)
-    if not refused(host.name):
-        web_ui.provide(name="Have the web UI's page", settings=site.settings())
+    _check_building()
+    _provide()
 
 
 @step("Preflight")
 def check_for_model() -> None:
     """The same, but only for the download: compilers, card and driver may come later."""
     _check(rules.MODEL, model=True)
+
+
+@step("Preflight")
+def _check_all() -> None:
+    _check(rules.RULES, model=True)
+
+
+@step("Preflight")
+def _check_building() -> None:
+    _check(rules.BUILDING, model=False)
+
+
+# Steps of their own: what a step does is done with the privileges the host had when it began.
+@step("Preflight")
+def _agree() -> None:
+    api_key.agree(name="Agree on the site's API key", settings=site.settings())
+
+
+@step("Preflight")
+def _provide() -> None:
+    web_ui.provide(name="Have the web UI's page", settings=site.settings())
 
 
 def _check(chosen: tuple[Rule, ...], *, model: bool) -> None:

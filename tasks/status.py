@@ -97,7 +97,9 @@ def _reach(serving: Generation, settings: Settings) -> dict[str, Any]:
     """Where it listens, whether it wants a key, and which: a few digits of the key's digest."""
     manifest = serving.manifest
     keyed = bool(manifest.get("keyed", settings.keyed))
-    digest = host.get_fact(ApiKey).digest if keyed else None
+    # This step's own privileges were fixed before sudo was arranged.
+    as_root = bool(host.data.get("_sudo"))
+    digest = host.get_fact(ApiKey, _sudo=as_root).digest if keyed else None
     return {
         "address": manifest["address"],
         "keyed": keyed,

@@ -13,7 +13,8 @@ import pytest
 
 from llamarig.settings import Settings
 from llamarig.tasks.facts.tls import Tls, TlsState
-from llamarig.tasks.findings import tls
+from llamarig.tasks.facts.workstation import RootSections, arguments
+from llamarig.tasks.findings import reach, rules, tls
 
 if TYPE_CHECKING:
     from llamarig.tasks.facts.workstation import Workstation
@@ -143,3 +144,11 @@ def test_nothing_was_asked() -> None:
     assert Tls().command() == "true"
     assert Tls().process([]) is None
     assert said(None) == []
+
+
+def test_doctor_asks_about_the_files_of_the_settings() -> None:
+    for tls_files in (FILES, None):
+        asked = arguments(Settings(tls=tls_files))
+        assert (FILES["key"] in str(RootSections().command(arguments=asked))) is bool(tls_files)
+    assert set(tls.RULES) < set(rules.RULES)
+    assert set(reach.RULES) < set(rules.RULES)
