@@ -146,6 +146,10 @@ def render(
     inputs = proof_inputs(settings, release, model_sha256)
     links = {"release": f"{RELEASES}/{release}", "model.gguf": model_path}
     digest = digest_of([_units(settings, 0, systemd), links, inputs])
+    files = {
+        **_units(settings, number, systemd),
+        "recipe.json": json.dumps(inputs, indent=2, sort_keys=True) + "\n",
+    }
     manifest = {
         "digest": digest,
         "release": release,
@@ -157,10 +161,8 @@ def render(
         "address": {"bind": settings.address, "port": settings.port, "scheme": settings.scheme},
         "keyed": settings.keyed,
         "proof_key": digest_of(inputs),
+        # By which an edit by hand is told, whatever the settings ask for by then.
+        "files": {name: hashlib.sha256(text.encode()).hexdigest() for name, text in files.items()},
     }
-    files = {
-        **_units(settings, number, systemd),
-        "recipe.json": json.dumps(inputs, indent=2, sort_keys=True) + "\n",
-        "manifest.json": json.dumps(manifest, indent=2, sort_keys=True) + "\n",
-    }
+    files["manifest.json"] = json.dumps(manifest, indent=2, sort_keys=True) + "\n"
     return Rendered(number, digest, files, links)

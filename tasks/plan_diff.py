@@ -20,6 +20,7 @@ from llamarig.tasks.facts.generation import GenerationState
 from llamarig.tasks.facts.generation_files import FolderState, GenerationFiles
 from llamarig.tasks.generation import Rendered
 
+MANIFEST = "manifest.json"
 _COMMAND = re.compile(r"(Exec\w+=)(.*)")
 # Not before a value such as -1: every flag begins with a letter.
 _FLAG = re.compile(r" (?=--?[A-Za-z])")
@@ -73,12 +74,15 @@ def file(path: str, before: str | None, after: str | None) -> None:
 
 def diffs(found: FolderState, number: int, rendered: Rendered) -> dict[str, str | None]:
     """Name to unified diff for every file and link of `rendered` that differs from what
-    generation `number` holds on the host; None for one that it lacks."""
+    generation `number` holds on the host; None for one that it lacks. The manifest is digests of
+    the others."""
     result: dict[str, str | None] = {}
     for name, text in sorted(rendered.files.items()):
         before = found.files.get(name)
         if before is None:
             result[name] = None
+            continue
+        if name == MANIFEST:
             continue
         pair = readable(before, number, rendered.number), readable(text)
         if pair[0] != pair[1]:

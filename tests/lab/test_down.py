@@ -27,6 +27,8 @@ State = dict[str, dict[str, Any]]
 # copies of the file before the last change, and ldconfig's cache of what it has seen.
 BACKUPS = ("/etc/passwd-", "/etc/group-", "/etc/shadow-", "/etc/gshadow-", "/etc/subuid-",
            "/etc/subgid-", "/var/lib/dpkg/status-old", "/var/cache/ldconfig/aux-cache")  # fmt: skip
+# With rules of ours in the firewall, whose package comes along.
+SETTINGS: dict[str, Any] = {"allow_from": ["10.0.0.0/8"]}
 EVERYTHING = "down --purge --with-model --yes --all"
 
 
@@ -45,7 +47,7 @@ def before(lab: Lab) -> State:
 @pytest.fixture(scope="module")
 def deployed_here(site: Any, before: State) -> None:
     """The same host, deployed to."""
-    ran = site.run("up")
+    ran = site.run("up", **SETTINGS)
     assert ran.code == 0, ran.output
 
 
@@ -117,15 +119,17 @@ def test_down_stops_and_up_serves_again_with_the_proof_it_has(site: Any, on_host
     ]  # fmt: skip
     left = "ls -d /etc/systemd/system/llama* /etc/systemd/system/*/llama* 2>/dev/null || true"
     assert on_host(left) == ""
+    assert on_host("nft list ruleset") == ""
     again = site.run("down --all --yes")
     assert (again.code, again.host()["changed"]) == (0, 0), again.output
     assert "nothing to do; --purge removes what stays" in again.output
     begun = time.monotonic()
-    up = site.run("up")
+    up = site.run("up", **SETTINGS)
     assert up.code == 0, up.output
     assert time.monotonic() - begun < 60
     assert on_host("cat /opt/llamarig/current/proof.json") == proven
     assert on_host("systemctl is-active llama-server") == "active"
+    assert "table inet llamarig" in on_host("nft list tables")
 
 
 @pytest.mark.usefixtures("deployed_here")
@@ -133,7 +137,8 @@ def test_a_purge_that_was_killed_is_finished_and_leaves_the_host_as_it_was(
     site: Any, before: State, on_host: OnHost
 ) -> None:
     # Settings that somebody else made.
-    on_host("mkdir -p /etc/systemd/system/llama-server.service.d")
+    drop_in = "/etc/systemd/system/llama-server.service.d"
+    on_host(f"mkdir -p {drop_in} && echo '[Service]' >{drop_in}/own.conf")
     cache = cache_root() / "ccache"
     cached = sum(1 for _ in cache.rglob("*"))
     child = site.start(EVERYTHING)
@@ -149,8 +154,8 @@ def test_a_purge_that_was_killed_is_finished_and_leaves_the_host_as_it_was(
     ran = site.run(EVERYTHING)
     assert ran.code == 0, ran.output
     assert "gpu01: nothing of llamarig is left" in ran.output
-    drop_in = "/etc/systemd/system/llama-server.service.d"
     assert drop_in in listed(ran, "stays")
+    assert on_host(f"cat {drop_in}/own.conf") == "[Service]"
     assert difference(before, state(on_host), *BACKUPS, drop_in) == []
     assert on_host("ls /run/lock/llamarig.lock /run/llamarig 2>/dev/null || true") == ""
     assert on_host("systemctl is-system-running || true") == "running"
