@@ -18,6 +18,7 @@ from llamarig.rehearsal.lab import Lab
 
 pytestmark = [
     pytest.mark.lab,
+    pytest.mark.fault,  # make test deploys with a key as it is
     pytest.mark.skipif(os.geteuid() != 0, reason="made hosts need root"),
 ]
 FILE = "/etc/llamarig/api-key"

@@ -77,7 +77,7 @@ def test_the_services_lines_and_a_jobs(site: Any, on_host: OnHost) -> None:
     ):
         code, lines, err = run(site, *words)
         assert code == 0, err
-        assert [line.split(" ")[-1] for line in lines if "said by" in line] == told
+        assert [line.split(" ")[-1] for line in lines if "]: said by" in line] == told
         assert lines
         assert not any("llama-server[" in line for line in lines)
     code, nothing, err = run(site, "--job", "none-such")
