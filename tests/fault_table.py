@@ -38,7 +38,7 @@ class FaultTable:
         cell = self.cells.get(report.nodeid)
         if cell is None or (report.when != "call" and report.passed):
             return
-        what, serves = cell
+        what, serves = (words.replace("|", "\\|") for words in cell)
         place = report.nodeid.split("::", 1)[1].split("[")[0]
         self.rows.append(
             f"| {what} | {serves} | {report.outcome} | {report.duration:.0f} | {place} |"
