@@ -13,6 +13,7 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
+from llamarig import api_key
 from llamarig.cli import deploy, runner, table
 from llamarig.display import plain
 
@@ -132,14 +133,10 @@ def loopback(bind: str) -> bool:
 def keys(hosts: Hosts) -> list[str]:
     """A line where hosts of the site have different API keys, or one has none that needs it."""
     keyed = {name: entry.get("api_key") for name, entry in hosts.items() if entry.get("keyed")}
-    groups: dict[str, list[str]] = {}
-    for name, key in keyed.items():
-        if key:
-            groups.setdefault(key, []).append(name)
     lines = [f"{name}: serves with an API key that is no longer there; `llamarig up` makes one"
              for name, key in keyed.items() if not key]  # fmt: skip
-    if len(groups) > 1:
-        first, *others = sorted(groups.values(), key=lambda names: (-len(names), names))
+    first, *others = api_key.groups(keyed) or [[]]
+    if others:
         verb = "has" if len(first) == 1 else "have"
         said = f"{', '.join(first)} {verb} one API key, "
         said += " and ".join(f"{', '.join(each)} another" for each in others)

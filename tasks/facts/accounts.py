@@ -7,8 +7,7 @@ from dataclasses import dataclass, field
 from pyinfra.api.facts import FactBase
 
 from llamarig.paths import ACCOUNTS
-
-MARK = "==="
+from llamarig.tasks.facts.sections import MARK, split
 
 
 @dataclass(frozen=True)
@@ -41,12 +40,7 @@ class Accounts(FactBase[AccountState]):
         )
 
     def process(self, output: list[str]) -> AccountState:
-        sections: list[list[str]] = [[]]
-        for line in output:
-            if line == MARK:
-                sections.append([])
-            else:
-                sections[-1].append(line)
+        sections = split(output)
         if len(sections) != 3:
             return AccountState()
         ours = frozenset(sections[2])

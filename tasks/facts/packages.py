@@ -10,8 +10,8 @@ from dataclasses import dataclass
 from pyinfra.api.facts import FactBase
 
 from llamarig.paths import PACKAGES
+from llamarig.tasks.facts.sections import MARK, split
 
-MARK = "==="
 FAILED = "=== failed"
 # dpkg's states of a package of which nothing is left on the host.
 _GONE = ("not-installed", "")
@@ -49,12 +49,7 @@ class RecordedPackages(FactBase[OwnPackages]):
         )
 
     def process(self, output: list[str]) -> OwnPackages:
-        sections: list[list[str]] = [[]]
-        for line in output:
-            if line == MARK:
-                sections.append([])
-            else:
-                sections[-1].append(line)
+        sections = split(output)
         if len(sections) != 4 or not sections[1]:
             return OwnPackages()
         recorded, (native, *known), held, updates = sections

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import os
 import signal
-import subprocess
 import time
 from collections.abc import Callable
 from typing import Any
 
 import pytest
 from host_state import difference, state
+from lock_holder import held_lock
 
 from llamarig.rehearsal.lab import Lab
 from llamarig.rehearsal.state import cache_root
@@ -82,22 +82,8 @@ def test_nothing_goes_unasked(site: Any, on_host: OnHost) -> None:
 
 @pytest.mark.usefixtures("deployed_here")
 def test_a_host_that_somebody_deploys_to_is_left_alone(site: Any, lab: Lab) -> None:
-    address = lab.state.host("gpu01").address
-    holder = subprocess.Popen(
-        ["ssh", "-i", lab.state.ssh_key, "-o", f"UserKnownHostsFile={lab.state.known_hosts}",
-         f"ops@{address}",
-         "sudo sh -c 'exec 9>>/run/lock/llamarig.lock; flock 9; echo "
-         "\"{\\\"owner\\\": \\\"ada@desk\\\", \\\"since\\\": \\\"today\\\", "
-         "\\\"lease_seconds\\\": 60}\" >/run/lock/llamarig.lock; echo held; exec sleep 61'"],
-        stdout=subprocess.PIPE, text=True,
-    )  # fmt: skip
-    try:
-        assert holder.stdout
-        assert holder.stdout.readline().strip() == "held"
+    with held_lock(lab):
         ran = site.run(EVERYTHING)
-    finally:
-        holder.kill()
-        lab.ssh("gpu01", "pkill -x -f 'sleep 61'", sudo=True)
     assert ran.code == 1
     assert "lock: held by ada@desk since today" in ran.output
     assert "gpu01: not done, the lines above say why" in ran.output

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from lock_holder import held_lock
 
 from llamarig.rehearsal.lab import Lab
 
@@ -96,22 +97,8 @@ def test_a_missing_inventory_is_named(tmp_path: Path) -> None:
 
 @pytest.mark.usefixtures("untouched")
 def test_a_held_lock_is_named_with_its_owner(site: Any, lab: Lab) -> None:
-    address = lab.state.host("gpu01").address
-    holder = subprocess.Popen(
-        ["ssh", "-i", lab.state.ssh_key, "-o", f"UserKnownHostsFile={lab.state.known_hosts}",
-         f"ops@{address}",
-         "sudo sh -c 'exec 9>>/run/lock/llamarig.lock; flock 9; echo "
-         "\"{\\\"owner\\\": \\\"ada@desk\\\", \\\"since\\\": \\\"today\\\", "
-         "\\\"lease_seconds\\\": 60}\" >/run/lock/llamarig.lock; echo held; exec sleep 60'"],
-        stdout=subprocess.PIPE, text=True,
-    )  # fmt: skip
-    try:
-        assert holder.stdout
-        assert holder.stdout.readline().strip() == "held"
+    with held_lock(lab):
         ran = site.run("up")
-    finally:
-        holder.kill()
-        lab.ssh("gpu01", "pkill -f 'sleep 60'", sudo=True)
     assert ran.code == 1
     assert "lock: held by ada@desk since today" in ran.output
 
