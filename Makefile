@@ -47,7 +47,7 @@ test: lint types
 	$(SUDO) $(BIN)/pytest -m "not fault and not cuda"
 
 test-lab: setup
-	$(SUDO) $(BIN)/pytest -m "lab and not cuda" --fault-table docs/faults.md
+	$(SUDO) $(BIN)/pytest -m "lab and not cuda" --fault-table=docs/faults.md
 
 # The page as docs/web-ui.png shows it, taken anew.
 web-ui-picture: setup

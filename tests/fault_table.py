@@ -50,6 +50,7 @@ class FaultTable:
 
 
 def add_option(parser: Any) -> None:
+    # Give it with "=": after a blank pytest takes FILE for the only place to look for tests.
     parser.addoption("--fault-table", metavar="FILE", help="Write the fault matrix there.")
 
 
