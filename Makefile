@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 # Made hosts need root; the cache stays that of the user who asked.
 SUDO := $(if $(filter 0,$(shell id -u)),,sudo)
 
-.PHONY: help setup rehearsal test test-unit test-lab test-cuda web-ui-picture lint types clean
+.PHONY: help setup rehearsal test test-unit test-lab test-cuda web-ui-picture report-pictures lint types clean
 
 help:
 	@echo "make rehearsal   a made host, deployed to and proven, left serving"
@@ -52,6 +52,10 @@ test-lab: setup
 # The page as docs/web-ui.png shows it, taken anew.
 web-ui-picture: setup
 	$(SUDO) env LLAMARIG_SCREENSHOT=$(CURDIR)/docs/web-ui.png $(BIN)/pytest tests/lab/test_web_ui.py
+
+# The reports as docs/report-*.png show them, taken anew.
+report-pictures: setup
+	$(SUDO) env LLAMARIG_SCREENSHOTS=$(CURDIR)/docs $(BIN)/pytest tests/lab/test_report_pages.py
 
 test-cuda: setup
 	$(SUDO) $(BIN)/pytest -m cuda

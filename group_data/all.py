@@ -180,6 +180,10 @@
 #   card; unused with spec_type none. Takes a whole number from 1 to 16.
 # draft_n_max = 3
 
+#   Probability below which drafting stops, --spec-draft-p-min; None: llama.cpp's own, which has
+#   changed silently before. Takes a number from 0 to 1 or None.
+# draft_p_min = None
+
 #   Slots: requests served at once, -np. Takes a whole number, at least 1.
 # parallel = 1
 
@@ -217,6 +221,9 @@
 #   CPU threads, --threads; None: llama.cpp chooses. Takes a whole number from 1 to 1024 or
 #   None.
 # threads = None
+
+#   Prometheus metrics at /metrics, --metrics; they want the key too. Takes True or False.
+# metrics = True
 
 #   More of llama-server's flags, a list of text; none that a setting owns. Takes a list of
 #   text.
@@ -264,20 +271,55 @@
 #   from 10 to 7200.
 # load_timeout_seconds = 900
 
-#   Rounds of a proof, each baseline, MTP, MTP, baseline. Takes a whole number from 1 to 10.
-# proof_rounds = 1
+#   The prompts of a proof: walkthrough (its three), bench (nine classes), or the path of a YAML
+#   file of yours on this machine. Takes walkthrough, bench, or the path of a YAML file on this
+#   machine that begins with / or ~/.
+# proof_suite = "walkthrough"
 
-#   Rounds at most while a result is unclear or disturbed. Takes a whole number from 1 to 10.
-# proof_max_rounds = 4
+#   Rounds of a proof at least; each asks both arms all prompts once, in turn (baseline MTP, MTP
+#   baseline, ...). Takes a whole number from 4 to 40.
+# proof_rounds = 6
+
+#   Rounds at most while a result is unclear or disturbed. Takes a whole number from 4 to 40.
+# proof_max_rounds = 16
 
 #   Tokens generated per prompt of a proof. Takes a whole number from 32 to 2048.
-# proof_tokens = 192
+# proof_tokens = 128
+
+#   Tokens that a step of the model has to yield on average with MTP; 1 is what it yields
+#   without. Takes a number from 1 to 17.
+# min_acceptance_length = 1.5
 
 #   Minutes after which a proof is stopped, and failed. Takes a whole number from 1 to 1440.
 # proof_timeout_minutes = 60
 
 #   TCP port on loopback for the server under proof. Takes a whole number from 1024 to 65535.
 # proof_port = 18080
+
+#   Hosts that measure at once; they may share power, or a machine. Takes a whole number from 1
+#   to 1000.
+# smoke_parallel = 1
+
+#   Hosts that `up` of several hosts deploys to first; if one of these fails, no other host is
+#   touched. 0: none goes first. Takes a whole number from 0 to 1000.
+# rollout_canary = 1
+
+#   Hosts that are proven and switched at once after these: a count, or a share of the run's
+#   hosts, rounded up. Takes a whole number from 1 to 1000 or a share such as "25%".
+# rollout_batch = "25%"
+
+#   Hosts that may fail in these waves; one more, and the rest is left as it is. Takes a whole
+#   number from 0 to 1000.
+# rollout_max_failures = 0
+
+#   How often a host measures what it serves by itself, only while nobody uses it; status shows
+#   the newest. Takes "off", "hourly", "daily" or "weekly".
+# check = "off"
+
+#   Folder on the host from which node_exporter reads metrics (its
+#   --collector.textfile.directory); None: the check writes none. Takes an absolute path on the
+#   host without .., // or spaces, that lasts (not in /tmp or /run) or None.
+# metrics_folder = None
 
 #   File on this machine that holds the password of sudo; None: sudo asks for none. Give it mode
 #   0600 and keep it out of git. Takes the path of a file on this machine that begins with / or

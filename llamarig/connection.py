@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import shlex
 import socket
-from contextlib import suppress
+from collections.abc import Callable
 from typing import Any
 
 import gevent
@@ -19,26 +19,12 @@ from pyinfra.api.command import StringCommand
 from pyinfra.api.host import Host
 from pyinfra.connectors.util import make_unix_command_for_host
 
+# Of a link that is about to go, so that what was held is missed for that reason alone.
+SETTLE_SECONDS = 5
 # Milliseconds that sent data may stay unacknowledged before the kernel drops the connection.
 USER_TIMEOUT_MS = 20_000
 KEEPALIVE_SECONDS = 5
 LOST = (SSHException, OSError, EOFError, TimeoutError)
-
-# Marks a password that sudo reads through our askpass program; pyinfra puts it where everybody
-# can read it, so it must not be the password.
-NOT_THE_PASSWORD = "held-by-askpass"
-
-ASKPASS = r"""
-umask 077
-d=$(mktemp -d "${XDG_RUNTIME_DIR:-/tmp}/llamarig-sudo-XXXXXXXXXX") || exit 1
-trap 'rm -rf "$d"' EXIT HUP TERM INT
-IFS= read -r password
-printf '%s\n' "$password" >"$d/password"
-printf '#!/bin/sh\ncat "%s/password"\n' "$d" >"$d/askpass"
-chmod 700 "$d/askpass"
-echo "$d/askpass"
-while read -r -t 60 _; do :; done
-"""
 
 
 def _transport(host: Host) -> Any:
@@ -74,6 +60,22 @@ def alive(host: Host) -> bool:
     return transport is None or bool(transport.is_active())
 
 
+def leaving(host: Host, say: Callable[[], None]) -> Callable[[], None]:
+    """What ends this run on a host once something that it held there is gone: `say`, then the
+    connection. Nothing, where the connection went along or is another by now (a reboot); on this
+    machine itself there is none to end."""
+    transport = _transport(host)
+
+    def leave() -> None:
+        gevent.sleep(SETTLE_SECONDS)
+        if _transport(host) is transport and alive(host):
+            say()
+            if transport is not None:
+                transport.close()
+
+    return leave
+
+
 class Held:
     """A process on the host that lives as long as this one keeps writing to it."""
 
@@ -89,14 +91,17 @@ class Held:
             line = self._stdout.readline()
         return (line.decode() if isinstance(line, bytes) else str(line)).strip()
 
-    def keep(self, every: float) -> None:
-        """Send a heartbeat every `every` seconds until the channel breaks."""
+    def keep(self, every: float, lost: Callable[[], None] | None = None) -> None:
+        """Send a heartbeat every `every` seconds until the channel breaks; then call `lost`."""
 
         def beat() -> None:
-            with suppress(*LOST):
+            try:
                 while True:
                     gevent.sleep(every)
                     self.send("")
+            except LOST:
+                if lost is not None:
+                    lost()
 
         gevent.spawn(beat)
 
@@ -115,22 +120,6 @@ def hold(host: Host, script: str, *, sudo: bool = False) -> Held:
 
     child = Popen(["sh", "-c", line], stdin=PIPE, stdout=PIPE)
     return Held(child.stdin, child.stdout)
-
-
-def lend_sudo_password(host: Host, password: str) -> None:
-    """Let pyinfra's sudo read the password from a 0600 file that goes when we go.
-
-    pyinfra would put the password into the command line of `env`, which every user of the host
-    can read. It finds our askpass program where it keeps its own, and passes a placeholder.
-    """
-    held = hold(host, ASKPASS)
-    held.send(password)
-    path = held.first_line()
-    if not path.startswith("/"):
-        raise OSError("the host would not keep the sudo password in a private file")
-    held.keep(20.0)
-    host.connector_data[f"sudo_askpass_path__{host.get_temp_dir_config()}"] = path
-    host.connector_data["prompted_sudo_password"] = NOT_THE_PASSWORD
 
 
 def run(host: Host, command: str, *, sudo: bool = False) -> tuple[bool, list[str]]:

@@ -2,17 +2,23 @@
 
 Everything goes to stderr; stdout belongs to results. A job's progress is redrawn in place on a
 terminal; elsewhere it is a line when the stage changes, at every tenth of the way, or after half
-a minute of silence, so that a log stays readable and a watcher knows that it lives.
+a minute of silence, so that a log stays readable and a watcher knows that it lives. Where the
+environment has LLAMARIG_WATCHED a program reads the lines, and shows progress itself: each such
+line begins with MARK.
 """
 
 from __future__ import annotations
 
 import logging
+import os
 import sys
 import time
 from collections import deque
 from dataclasses import dataclass, field
 
+WATCHED = "LLAMARIG_WATCHED"
+# A control character: `plain` lets none of a host's through.
+MARK = "\x1e"
 QUIET_SECONDS = 30.0
 # Long enough that a stall of a few seconds doesn't make the time left jump.
 RATE_SECONDS = 20.0
@@ -136,6 +142,9 @@ def progress(
     if total and done and unit == "bytes":
         far += _speed(host, f"{title} {stage}", done, total, now)
     text = f"{title}: {stage}{far}"
+    if os.environ.get(WATCHED):
+        print(f"{MARK}[{plain(host)}] {plain(text)}", file=sys.stderr, flush=True)
+        return
     if on_terminal():
         _live[host] = text
         _draw()

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
+from pathlib import Path
 
 from pydantic import ValidationError
 from pydantic_core import ErrorDetails
 
-from llamarig import rules
+from llamarig import rules, suite
 from llamarig.faults import Fault, collapse, nearest, shown
 from llamarig.settings import Settings
+from llamarig.tuned import Tuned, effective
 from llamarig.values import allowed
 
 # pyinfra's own, those of its @fake connector, helpers, and whatever a site keeps for itself.
@@ -19,6 +21,23 @@ EXEMPT = ("ssh_", "fake_", "_", "site_")
 def exempt(key: str) -> bool:
     """Whether a key of the host data is somebody else's."""
     return key.startswith(EXEMPT)
+
+
+def of_site(
+    site: Path, hosts: Mapping[str, tuple[Mapping[str, object], Collection[str]]]
+) -> tuple[dict[str, Settings], list[str]]:
+    """The settings of the sound hosts with what was tuned for them, and a line for each fault.
+
+    hosts: of each its data, and the keys of it that are its own: they beat what was tuned.
+    """
+    tuned, lines = Tuned(site).read()
+    sound, faults = read(
+        {name: effective(data, own, tuned.get(name, {})) for name, (data, own) in hosts.items()}
+    )
+    lines += [
+        f"proof_suite: {line}" for line in suite.faults(each.proof_suite for each in sound.values())
+    ]
+    return sound, [fault.line() for fault in faults] + lines
 
 
 def read(

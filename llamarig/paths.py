@@ -22,6 +22,8 @@ MODELS = f"{STATE}/models"
 # A switch that is under way; what a power cut leaves of it is settled by the next run.
 TRANSACTION = f"{STATE}/transaction.json"
 HISTORY = f"{STATE}/history.jsonl"
+# What was measured, a line each: proofs, checks, benches, tunings.
+MEASUREMENTS = f"{STATE}/measurements.jsonl"
 STAGING = f"{STATE}/staging"
 # What was made outside of these folders, a name a line, for `down --purge`: packages of apt, users
 # and groups, folders.

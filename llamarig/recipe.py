@@ -40,6 +40,8 @@ def arguments(settings: Settings, server: Server, *, mtp: bool = True) -> list[s
     if mtp and settings.spec_type != "none":
         argv += ["--spec-type", settings.spec_type]
         argv += ["--spec-draft-n-max", str(settings.draft_n_max)]
+        if settings.draft_p_min is not None:
+            argv += ["--spec-draft-p-min", str(settings.draft_p_min)]
     argv += ["-np", str(settings.parallel)]
     argv.append("--jinja" if settings.jinja else "--no-jinja")
     argv += ["--cache-type-k", settings.cache_type_k, "--cache-type-v", settings.cache_type_v]
@@ -47,6 +49,8 @@ def arguments(settings: Settings, server: Server, *, mtp: bool = True) -> list[s
     argv += ["--top-k", str(settings.top_k), "--min-p", str(settings.min_p)]
     if settings.threads is not None:
         argv += ["--threads", str(settings.threads)]
+    if settings.metrics:
+        argv.append("--metrics")
     argv += settings.extra_args
     return [*argv, "--host", server.host, "--port", str(server.port)]
 

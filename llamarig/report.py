@@ -1,7 +1,8 @@
 """The run report: what happened on every host, written as it happens.
 
 pyinfra prints its own JSON only when a host is left standing, so the result of a failed run would
-be lost. The file named by LLAMARIG_REPORT is rewritten atomically after every operation instead.
+be lost. The file named by LLAMARIG_REPORT is rewritten atomically after every operation instead:
+once for all hosts of it, since writing it costs more with every host.
 """
 
 from __future__ import annotations
@@ -65,11 +66,20 @@ def problem(name: str, line: str) -> None:
     _write()
 
 
-def operation(name: str, title: str, outcome: str) -> None:
-    """Count one operation; outcome is changed, unchanged or failed."""
-    entry = host(name)
-    entry[outcome] += 1
-    entry["operations"].append({"name": title, "outcome": outcome})
+def step(title: str, names: list[str]) -> None:
+    """Note the step of the story that hosts have come to."""
+    if any(host(name).get("step") != title for name in names):
+        for name in names:
+            host(name)["step"] = title
+        _write()
+
+
+def operation(title: str, outcomes: dict[str, str]) -> None:
+    """Count one operation; outcomes: host to changed, unchanged or failed."""
+    for name, outcome in outcomes.items():
+        entry = host(name)
+        entry[outcome] += 1
+        entry["operations"].append({"name": title, "outcome": outcome})
     _write()
 
 
@@ -78,5 +88,6 @@ def _write() -> None:
     if not path:
         return
     temporary = Path(f"{path}.{os.getpid()}.tmp")
-    temporary.write_text(json.dumps({"hosts": _hosts}, indent=2, sort_keys=True) + "\n")
+    # Without an indent Python writes it in C, ten times as fast.
+    temporary.write_text(json.dumps({"hosts": _hosts}, sort_keys=True) + "\n")
     temporary.replace(path)

@@ -21,6 +21,8 @@ _FLAGS_OF_SETTINGS = {
     "flash_attention": "-fa --flash-attn",
     "spec_type": "--spec-type --spec-default",
     "draft_n_max": "--spec-draft-n-max --draft-max --draft --draft-n",
+    "draft_p_min": "--spec-draft-p-min --draft-p-min",
+    "metrics": "--metrics",
     "parallel": "-np --parallel",
     "jinja": "--jinja --no-jinja",
     "cache_type_k": "-ctk --cache-type-k",

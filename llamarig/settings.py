@@ -15,6 +15,7 @@ from llamarig.values import (
     BindAddress,
     Commit,
     ControllerPath,
+    Count,
     CudaVersion,
     GitUrl,
     GpuId,
@@ -23,11 +24,13 @@ from llamarig.values import (
     HubUrl,
     ModelFile,
     Network,
+    Percent,
     Quantization,
     Ref,
     Repository,
     Revision,
     Sha256,
+    SuiteName,
     UserName,
 )
 
@@ -259,6 +262,13 @@ class Settings(BaseModel):
         description="Draft depth: tokens drafted at most per step, --spec-draft-n-max. "
         "The best one differs by card; unused with spec_type none.",
     )
+    draft_p_min: float | None = Field(
+        default=None,
+        ge=0,
+        le=1,
+        description="Probability below which drafting stops, --spec-draft-p-min; None: "
+        "llama.cpp's own, which has changed silently before.",
+    )
     parallel: int = Field(default=1, ge=1, description="Slots: requests served at once, -np.")
     jinja: bool = Field(default=True, description="Chat templates by Jinja, --jinja.")
     cache_type_k: CacheType = Field(
@@ -289,6 +299,10 @@ class Settings(BaseModel):
     )
     threads: int | None = Field(
         default=None, ge=1, le=1024, description="CPU threads, --threads; None: llama.cpp chooses."
+    )
+    metrics: bool = Field(
+        default=True,
+        description="Prometheus metrics at /metrics, --metrics; they want the key too.",
     )
     extra_args: list[Argument] = Field(
         default=[],
@@ -340,14 +354,33 @@ class Settings(BaseModel):
         le=7200,
         description="Seconds that the server may take to load its model and answer /health.",
     )
+    proof_suite: SuiteName = Field(
+        default="walkthrough",
+        description="The prompts of a proof: walkthrough (its three), bench (nine classes), or the "
+        "path of a YAML file of yours on this machine.",
+    )
     proof_rounds: int = Field(
-        default=1, ge=1, le=10, description="Rounds of a proof, each baseline, MTP, MTP, baseline."
+        default=6,
+        ge=4,
+        le=40,
+        description="Rounds of a proof at least; each asks both arms all prompts once, in turn "
+        "(baseline MTP, MTP baseline, ...).",
     )
     proof_max_rounds: int = Field(
-        default=4, ge=1, le=10, description="Rounds at most while a result is unclear or disturbed."
+        default=16,
+        ge=4,
+        le=40,
+        description="Rounds at most while a result is unclear or disturbed.",
     )
     proof_tokens: int = Field(
-        default=192, ge=32, le=2048, description="Tokens generated per prompt of a proof."
+        default=128, ge=32, le=2048, description="Tokens generated per prompt of a proof."
+    )
+    min_acceptance_length: float = Field(
+        default=1.5,
+        ge=1,
+        le=17,
+        description="Tokens that a step of the model has to yield on average with MTP; 1 is "
+        "what it yields without.",
     )
     proof_timeout_minutes: int = Field(
         default=60, ge=1, le=1440, description="Minutes after which a proof is stopped, and failed."
@@ -357,6 +390,40 @@ class Settings(BaseModel):
         ge=1024,
         le=65535,
         description="TCP port on loopback for the server under proof.",
+    )
+    smoke_parallel: int = Field(
+        default=1,
+        ge=1,
+        le=1000,
+        description="Hosts that measure at once; they may share power, or a machine.",
+    )
+    rollout_canary: int = Field(
+        default=1,
+        ge=0,
+        le=1000,
+        description="Hosts that `up` of several hosts deploys to first; if one of these fails, no "
+        "other host is touched. 0: none goes first.",
+    )
+    rollout_batch: Count | Percent = Field(
+        default="25%",
+        description="Hosts that are proven and switched at once after these: a count, or a share "
+        "of the run's hosts, rounded up.",
+    )
+    rollout_max_failures: int = Field(
+        default=0,
+        ge=0,
+        le=1000,
+        description="Hosts that may fail in these waves; one more, and the rest is left as it is.",
+    )
+    check: Literal["off", "hourly", "daily", "weekly"] = Field(
+        default="off",
+        description="How often a host measures what it serves by itself, only while nobody uses "
+        "it; status shows the newest.",
+    )
+    metrics_folder: HostPath | None = Field(
+        default=None,
+        description="Folder on the host from which node_exporter reads metrics (its "
+        "--collector.textfile.directory); None: the check writes none.",
     )
     sudo_password_file: ControllerPath | None = Field(
         default=None,

@@ -37,6 +37,7 @@ def _matching(pattern: str) -> Callable[[str], str]:
 # Host paths reach systemd units and shells: the set of characters is small on purpose.
 _PATH = re.compile(r"(/[A-Za-z0-9._+@=,-]+)+")
 # Emptied at boot, kernel's own, or not seen by a unit with PrivateTmp.
+SUITES = ("walkthrough", "bench")
 _FLEETING = ("/proc", "/sys", "/dev", "/run", "/tmp", "/var/tmp")
 
 
@@ -52,6 +53,10 @@ def _controller_path(value: str) -> str:
     if not value.startswith(("/", "~/")) or not value.isprintable():
         raise ValueError("not an absolute path")
     return value
+
+
+def _suite(value: str) -> str:
+    return value if value in SUITES else _controller_path(value)
 
 
 def _url(schemes: tuple[str, ...], user_allowed: bool) -> Callable[[str], str]:
@@ -125,6 +130,13 @@ ControllerPath = Annotated[
     AfterValidator(_controller_path),
     Allowed("the path of a file on this machine that begins with / or ~/"),
 ]
+SuiteName = Annotated[
+    str,
+    AfterValidator(_suite),
+    Allowed(
+        "walkthrough, bench, or the path of a YAML file on this machine that begins with / or ~/"
+    ),
+]
 HubUrl = Annotated[
     str,
     AfterValidator(_url(("http", "https"), user_allowed=False)),
@@ -178,6 +190,10 @@ GpuId = Annotated[
     str,
     AfterValidator(_matching(r"GPU-[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")),
     Allowed('a UUID that nvidia-smi -L prints ("GPU-…")'),
+]
+Count = Annotated[int, Ge(1), Le(1000)]
+Percent = Annotated[
+    str, AfterValidator(_matching(r"([1-9]\d?|100)%")), Allowed('a share such as "25%"')
 ]
 # root is refused: nothing of the server needs it.
 UserName = Annotated[

@@ -20,9 +20,9 @@ from llamarig.api_key import FORM, disagreement
 from llamarig.display import say
 from llamarig.paths import API_KEY, CONFIG
 from llamarig.settings import Settings
-from llamarig.tasks import others
+from llamarig.tasks import others, part
 from llamarig.tasks.facts.api_key import FIRST_LINE, OWNER, ApiKey
-from llamarig.tasks.operations.outcome import failure
+from llamarig.tasks.operations.outcome import failure, tell
 
 # Hosts run at once: the first that asks asks for all of them.
 _choosing = BoundedSemaphore(1)
@@ -36,9 +36,14 @@ _warned: set[str] = set()
 @operation()
 def agree(settings: Settings) -> Generator[PyinfraCommand, None, None]:
     """Fail where hosts of the site have different keys, before anything is changed."""
-    if not state.is_executing:
+    if not (state.is_executing or part.looks()):
         _warn(host.get_fact(ApiKey).digest)
-    elif settings.keyed and (line := _disagreement()):
+        return
+    # All runs of a rollout are for the same site: its look has compared the keys.
+    line = _disagreement() if settings.keyed and not part.follows() else None
+    if line and part.looks():
+        tell(host, line)
+    elif line:
         yield failure(line)
     else:
         host.noop("no host has another API key")

@@ -19,10 +19,13 @@ class Display(BaseStateCallback):
     @staticmethod
     def operation_start(state: State, op_hash: str) -> None:
         _quiet()
+        at = [each.name for each in state.active_hosts if op_hash in state.ops[each]]
+        report.step(_title(state, op_hash).split(" | ")[0], at)
 
     @staticmethod
     def operation_end(state: State, op_hash: str) -> None:
         title = _title(state, op_hash)
+        outcomes: dict[str, str] = {}
         for host in state.inventory.iter_activated_hosts():
             if op_hash not in state.ops[host]:
                 continue
@@ -30,16 +33,17 @@ class Display(BaseStateCallback):
             if not meta.is_complete() or not meta.did_succeed():
                 continue
             changed = meta.did_change()
-            report.operation(host.name, title, "changed" if changed else "unchanged")
+            outcomes[host.name] = "changed" if changed else "unchanged"
             if changed:
                 say(host.name, f"changed: {title}")
+        report.operation(title, outcomes)
 
     @staticmethod
     def operation_host_error(
         state: State, host: Host, op_hash: str, retry_count: int = 0, max_retries: int = 0
     ) -> None:
         title = _title(state, op_hash)
-        report.operation(host.name, title, "failed")
+        report.operation(title, {host.name: "failed"})
         say(host.name, f"failed: {title}")
 
     @staticmethod

@@ -15,7 +15,7 @@ from pyinfra.context import host, state
 
 from llamarig import report
 from llamarig.settings import Settings
-from llamarig.tasks import firewall, removal_look, site
+from llamarig.tasks import check, firewall, removal_look, site
 from llamarig.tasks import removal_steps as steps
 from llamarig.tasks.arrival import arrive
 from llamarig.tasks.operations import accounts, host_lock, refusal
@@ -94,6 +94,7 @@ def stop(extent: Extent) -> None:
         settings = site.settings()
         steps.stopped(name="Stop the service and its jobs", settings=settings)
         firewall.gone(name="Remove the firewall's rules")
+        check.gone(name="Remove the check by the timer")
         steps.disabled(name="Remove the units", settings=settings)
         if extent.purges:
             _everything(settings, extent)

@@ -8,7 +8,14 @@ from dataclasses import dataclass
 from pyinfra.context import host
 
 from llamarig.settings import Settings
-from llamarig.tasks import by_hand, generation, llama_cpp, model_source, plan_diff
+from llamarig.tasks import (
+    by_hand,
+    generation,
+    llama_cpp,
+    model_source,
+    plan_diff,
+    proof_age,
+)
 from llamarig.tasks.facts.generation import Generation, GenerationState
 from llamarig.tasks.facts.generation_files import FolderState, GenerationFiles
 from llamarig.tasks.facts.live_server import LiveState
@@ -48,6 +55,8 @@ def read(settings: Settings, known: GenerationState, live: LiveState) -> list[st
         lines = of_settings(current, found, asked) + lines
         lines += by_hand.edited(current, found, asked.rendered if same else None)
         lines += by_hand.unit(unit)
+        stale = proof_age.stale(current, settings)
+        lines += [f"{stale}; `llamarig up` proves it anew"] if stale else []
     return lines
 
 
@@ -113,16 +122,21 @@ def different(found: FolderState, rendered: generation.Rendered) -> list[str]:
         if name in found.files:
             pair = plan_diff.readable(found.files[name]), plan_diff.readable(rendered.files[name])
             said += [each for each in plan_diff.changes(*pair) if each not in said]
-    return said + _tokens(found.files.get("recipe.json", ""), rendered.files["recipe.json"])
+    return said + _proof_inputs(found.files.get("recipe.json", ""), rendered.files["recipe.json"])
 
 
-def _tokens(before: str, after: str) -> list[str]:
-    """The one thing that a proof rests on and no unit says."""
+def _proof_inputs(before: str, after: str) -> list[str]:
+    """What a proof rests on and no unit says."""
     try:
-        old, new = (json.loads(text)["tokens"] for text in (before, after))
-    except (ValueError, KeyError, TypeError):
+        old, new = json.loads(before), json.loads(after)
+    except ValueError:
         return []
-    return [] if old == new else [f"proof_tokens {old} -> {new}"]
+    lines = []
+    if old.get("tokens") != new["tokens"]:
+        lines.append(f"proof_tokens {old.get('tokens')} -> {new['tokens']}")
+    if old.get("prompts") != new["prompts"]:
+        lines.append("other prompts in proof_suite")
+    return lines
 
 
 def running(known: GenerationState, live: LiveState) -> list[str]:

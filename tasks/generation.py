@@ -16,7 +16,7 @@ from typing import Any
 
 import jinja2
 
-from llamarig import recipe, unit_words
+from llamarig import recipe, suite, unit_words
 from llamarig.paths import GENERATIONS, RELEASES
 from llamarig.settings import Settings
 
@@ -128,6 +128,7 @@ def proof_inputs(settings: Settings, release: str, model_sha256: str) -> dict[st
         "recipe": recipe.arguments(settings, trial),
         "environment": recipe.environment(settings),
         "tokens": settings.proof_tokens,
+        "prompts": suite.load(settings.proof_suite).digest,
     }
 
 

@@ -15,10 +15,13 @@ from llamarig import connection, report
 from llamarig.onhost import listening
 from llamarig.paths import LIVE_UNIT
 from llamarig.settings import Settings
-from llamarig.tasks import model_source, plan_diff
+from llamarig.tasks import model_source, part, plan_diff
 from llamarig.tasks.facts.generation import Generations, GenerationState
 from llamarig.tasks.facts.live_server import LiveServer
 from llamarig.tasks.operations.outcome import failure
+
+# Of a server that runs; one that is still loading is waited for in its host's wave.
+LOOK_SECONDS = 2
 
 
 @operation()
@@ -45,11 +48,16 @@ def serve(settings: Settings) -> Generator[PyinfraCommand, None, None]:
         same = live.generation in (known.current, None) and not live.replaced
         verb = "start" if same else "restart"
         yield StringCommand(f"systemctl {verb} {LIVE_UNIT}")
+    address = known.live.manifest["address"] if known.live else {}
     if state.is_executing:
-        address = known.live.manifest["address"] if known.live else {}
         report.record(host.name, url=url(address))
         if silent := unanswered(address, settings.load_timeout_seconds):
             yield failure(silent)
+    elif part.looks() and known.live:
+        # A rollout does no more to a host where nothing is to be done.
+        report.record(host.name, url=url(address))
+        if unanswered(address, LOOK_SECONDS):
+            yield StringCommand("true  # waits until it answers")
 
 
 def url(address: dict[str, Any]) -> str:

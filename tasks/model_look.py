@@ -18,7 +18,7 @@ from llamarig.hub.look import look
 from llamarig.onhost import gguf_header
 from llamarig.onhost.gguf_header import Header
 from llamarig.settings import Settings
-from llamarig.tasks import model_copy, model_job, model_source
+from llamarig.tasks import model_copy, model_job, model_source, part
 
 # One host looks, the others take its answer.
 _looking = BoundedSemaphore(1)
@@ -70,11 +70,12 @@ def _at_hub(settings: Settings) -> dict[str, Any]:
         else:
             model_source.saw(settings, found)
             return found
-    say(
-        host.name,
-        f"warning: this machine can't ask {where} ({_unreachable[where]}), so the model's header "
-        "is judged only when the host has it",
-    )
+    if not part.follows():
+        say(
+            host.name,
+            f"warning: this machine can't ask {where} ({_unreachable[where]}), so the model's "
+            "header is judged only when the host has it",
+        )
     return {}
 
 

@@ -6,7 +6,16 @@ from pyinfra.context import host
 
 from llamarig.display import say
 from llamarig.settings import Settings
-from llamarig.tasks import api_key, doctor, model_choice, model_look, site, web_ui
+from llamarig.tasks import (
+    api_key,
+    doctor,
+    model_choice,
+    model_look,
+    part,
+    site,
+    tuned_stale,
+    web_ui,
+)
 from llamarig.tasks.arrival import arrive
 from llamarig.tasks.facts.own_model import OwnModel
 from llamarig.tasks.facts.workstation import Lines, read
@@ -64,6 +73,9 @@ def _check(chosen: tuple[Rule, ...], *, model: bool) -> None:
         judge(lines, settings, chosen)
         if model and not refused(host.name):
             look(lines, settings)
+        if model and not refused(host.name):
+            for line in tuned_stale.warnings(read(lines), site.settings()):
+                _warn(line)
     if refused(host.name):
         refusal.refuse_host(name="Leave the host alone", lines=refused(host.name))
         return
@@ -75,8 +87,14 @@ def judge(lines: Lines, settings: Settings, chosen: tuple[Rule, ...]) -> None:
     found = doctor.findings(lines, settings, chosen)
     for each in found:
         if each.level == "warning":
-            say(host.name, f"warning: {each.line()}")
+            _warn(each.line())
     refuse(host.name, [each.line() for each in found if each.level == "blocker"])
+
+
+def _warn(line: str) -> None:
+    """Once: the runs of a rollout that follow its first would repeat it."""
+    if not part.follows():
+        say(host.name, f"warning: {line}")
 
 
 def look(lines: Lines, settings: Settings) -> None:

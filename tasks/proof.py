@@ -3,18 +3,17 @@
 from __future__ import annotations
 
 import json
-from importlib.resources import files as package_files
 from typing import Any
 
-from llamarig import recipe
-from llamarig.paths import GENERATIONS, JOBS
+from llamarig import recipe, suite
+from llamarig.paths import GENERATIONS, JOBS, MEASUREMENTS
 from llamarig.settings import Settings
-from llamarig.tasks import llama_cpp, switch_job
+from llamarig.tasks import generation, llama_cpp, switch_job
 from llamarig.tasks.facts.generation import Generation
 from llamarig.tasks.operations import jobs
 
-# One prompt of each class (math, code, prose): they draft differently well.
-PROMPTS = 3
+# Of the warm-up's greedy answer, which both arms have to give alike.
+WARMUP_TOKENS = 48
 
 
 def record_path(candidate: Generation, *, force: bool) -> str:
@@ -23,34 +22,64 @@ def record_path(candidate: Generation, *, force: bool) -> str:
     return f"{GENERATIONS}/{candidate.number}/{name}"
 
 
-def _config(settings: Settings, candidate: Generation, *, force: bool) -> dict[str, Any]:
-    folder = f"{GENERATIONS}/{candidate.number}"
-    suite = json.loads(package_files("llamarig.measure").joinpath("prompts.json").read_text())
+def measuring(settings: Settings, folder: str) -> dict[str, Any]:
+    """What any measurement on the host is told (llamarig/onhost/rounds.py), besides its arms.
+
+    folder: the generation's, whose release and model are measured.
+    """
+    prompts = suite.load(settings.proof_suite)
     return {
-        **switch_job.config(settings, candidate.number, "up"),
-        "record": record_path(candidate, force=force),
-        "arms": {
-            "baseline": f"{folder}/candidate-baseline.service",
-            "mtp": f"{folder}/candidate-mtp.service",
-        },
         "port": settings.proof_port,
         "backend": settings.backend,
+        "gpu": settings.gpu,
         "gpu_layers": settings.gpu_layers,
         "fit": recipe.fit(
             settings, f"{folder}/release/bin/llama-fit-params", f"{folder}/model.gguf"
         ),
         "fit_environment": recipe.environment(settings),
-        "min_speedup": settings.min_speedup,
-        "rounds": settings.proof_rounds,
-        "max_rounds": settings.proof_max_rounds,
-        "prompts": suite["prompts"][:PROMPTS],
+        "prompts": prompts.prompts,
         "tokens": settings.proof_tokens,
         "request_timeout_s": 600,
-        "warmup": suite["warmup"],
-        "warmup_tokens": 16,
+        "load_timeout_s": settings.load_timeout_seconds,
+        "warmup": prompts.warmup,
+        "warmup_tokens": WARMUP_TOKENS,
+        "measurements": MEASUREMENTS,
+        "build_number": int(llama_cpp.number(settings)),
+    }
+
+
+def measured_with(settings: Settings, of: Generation) -> dict[str, Any]:
+    """What stands beside every figure, besides the machine and its card."""
+    prompts = suite.load(settings.proof_suite)
+    inputs = generation.proof_inputs(
+        settings, of.manifest["release"], of.manifest["model"]["sha256"]
+    )
+    return {
+        "suite": prompts.name,
+        "prompts_digest": prompts.digest,
+        **{key: inputs[key] for key in ("release", "model_sha256", "recipe")},
+    }
+
+
+def _config(settings: Settings, candidate: Generation, *, force: bool) -> dict[str, Any]:
+    folder = f"{GENERATIONS}/{candidate.number}"
+    return {
+        **switch_job.config(settings, candidate.number, "up"),
+        **measuring(settings, folder),
+        "record": record_path(candidate, force=force),
+        "arms": {
+            "baseline": f"{folder}/candidate-baseline.service",
+            "mtp": f"{folder}/candidate-mtp.service",
+        },
+        "min_speedup": settings.min_speedup,
+        "min_acceptance_length": settings.min_acceptance_length,
+        # The card's kernels differ by batch size, so that near ties may end otherwise there.
+        "equal": settings.backend == "cpu",
+        "rounds": settings.proof_rounds,
+        "max_rounds": settings.proof_max_rounds,
         "proof_key": candidate.manifest["proof_key"],
         "proof_inputs": {},
-        "build_number": int(llama_cpp.number(settings)),
+        "measured_with": measured_with(settings, candidate),
         "reuse": not force,
         "flip": not force,
         "keep": settings.on_gate_fail == "keep",
@@ -76,6 +105,6 @@ def spec(settings: Settings, candidate: Generation, *, force: bool) -> jobs.Spec
         stages=[jobs.Stage("measure", [*python, config], limit, switch_job.ENVIRONMENT)],
         last_words=[*python, "--finish", config],
         last_words_s=switch_job.last_words_seconds(settings),
-        instead_of=("switch",),
+        instead_of=("switch", "bench", "tune"),
         files={"prove.json": json.dumps(_config(settings, candidate, force=force), indent=2)},
     )

@@ -11,7 +11,7 @@ from pyinfra.context import host, state
 
 from llamarig import connection, report
 from llamarig.settings import Settings
-from llamarig.tasks import live, plan_diff, proof
+from llamarig.tasks import live, part, plan_diff, proof, proof_age, turn
 from llamarig.tasks.candidate import candidate as find_candidate
 from llamarig.tasks.candidate import rendered, unfit
 from llamarig.tasks.facts.generation import Generation, Generations, GenerationState
@@ -32,7 +32,10 @@ def prove(settings: Settings, force: bool) -> Generator[PyinfraCommand, None, No
                 plan_diff.later("Prove the candidate", "the model is there")
             yield StringCommand("true  # known once a generation is staged")
         return
-    if _settled(known, candidate, settings) and not force:
+    done = settled(known, candidate, settings)
+    if part.looks():
+        report.record(host.name, staged=candidate.number, settled=done)
+    if done and not force:
         host.noop(f"generation {candidate.number} is current and proven")
         _report(candidate, candidate.proof, settings)
         return
@@ -40,31 +43,35 @@ def prove(settings: Settings, force: bool) -> Generator[PyinfraCommand, None, No
         yield failure(*lines)
         return
     job = proof.spec(settings, candidate, force=force)
-    yield from jobs.start(job)
-    if not state.is_executing:
-        return
-    reason = jobs.wait(job, proof.seconds(settings) + 60)
+    with turn.taken(settings.smoke_parallel):
+        yield from jobs.start(job)
+        if not state.is_executing:
+            return
+        reason = jobs.wait(job, proof.seconds(settings) + 60)
     if reason and not connection.alive(host):
         yield failure(reason)
         return
     after: GenerationState = host.get_fact(Generations)
-    taken = host.get_fact(Proof, record=proof.record_path(candidate, force=force))
-    _report(candidate, taken, settings)
+    taken = host.get_fact(Proof, record=proof.record_path(candidate, force=force)) or {}
+    _report(candidate, taken or None, settings)
     silent = None
     if after.live and (force or reason):
         # The job's last words started it again; "serves on" is said when it does.
         silent = live.unanswered(after.live.manifest["address"], settings.load_timeout_seconds)
     if reason:
+        undecided = taken.get("verdict") == "undecided" and taken["reason"] in reason
+        report.record(host.name, undecided=undecided)
         yield failure(reason, silent or _what_now(after, candidate.number, taken))
     elif silent:
         yield failure(silent)
 
 
-def _settled(known: GenerationState, candidate: Generation, settings: Settings) -> bool:
-    """Whether the candidate serves by right, and somebody saw it answer."""
+def settled(known: GenerationState, candidate: Generation, settings: Settings) -> bool:
+    """Whether the candidate serves by right, somebody saw it answer, and it was proven on the card
+    that is there."""
     kept = candidate.kept and settings.on_gate_fail == "keep"
     current = known.current == candidate.number and not known.unfinished
-    return current and (candidate.proven or kept)
+    return current and (candidate.proven or kept) and not proof_age.stale(candidate, settings)
 
 
 def _report(candidate: Generation, found: dict[str, Any] | None, settings: Settings) -> None:
@@ -79,15 +86,15 @@ def _report(candidate: Generation, found: dict[str, Any] | None, settings: Setti
     )
 
 
-def _what_now(after: GenerationState, number: int, taken: dict[str, Any] | None) -> str:
+def _what_now(after: GenerationState, number: int, taken: dict[str, Any]) -> str:
     """The second line of a failed gate: what serves, and what to do."""
-    verdict = (taken or {}).get("verdict")
-    if not (taken or {}).get("samples"):
+    verdict = taken.get("verdict")
+    if not taken.get("samples"):
         tune = "the line above says what to mend; then run it again"
     elif verdict == "fail":
         tune = (
-            "tune draft_n_max or min_speedup, choose another model, or keep it all the same with "
-            'on_gate_fail = "keep", and run it again'
+            "find the best draft depth with `llamarig tune`, choose another model, or keep it all "
+            'the same with on_gate_fail = "keep", and run it again'
         )
     else:
         tune = "run it again when the host is idle, or with more proof_max_rounds"

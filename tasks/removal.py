@@ -26,7 +26,7 @@ class Extent(Enum):
 
 
 # What goes with the service alone. Firewall rules are not among what is purged: they go with it.
-SERVICE_KINDS = ("job", "runtime", "service", "link", "unit", "firewall")
+SERVICE_KINDS = ("job", "runtime", "service", "link", "unit", "firewall", "metrics")
 
 
 @dataclass(frozen=True)

@@ -15,12 +15,15 @@ from llamarig.settings import Settings
 from llamarig.tasks import (
     api_key,
     candidate,
+    check,
     firewall,
     generation_prune,
     live,
+    part,
     plan_diff,
     proving,
     site,
+    staged,
 )
 from llamarig.tasks.cuda import nodes
 from llamarig.tasks.facts.generation import Generations
@@ -61,17 +64,24 @@ def stage() -> None:
 
 @step("Proof")
 def prove() -> None:
-    """Measure the candidate on the host; the same job lets it serve if it passes."""
+    """Measure the candidate on the host; the same job lets it serve if it passes. In a rollout
+    that is when the host's wave comes."""
+    if part.stages_only():
+        staged.tell(name="Tell what is staged", settings=site.settings())
+        return
     proving.prove(name="Prove the candidate", settings=site.settings(), force=False)
 
 
 @step("Switch")
 def switch() -> None:
     """Serve what `current` names, now and after every boot; what is long past goes."""
+    if part.stages_only():
+        return
     settings = site.settings()
     live.serve(name="Serve the proven generation", settings=settings)
     firewall.admit(name="Admit the networks to its port alone", settings=settings, also_live=False)
     generation_prune.prune(name="Prune old generations")
+    check.timed(name="Measure it from time to time", settings=settings)
 
 
 @step("Smoke test")

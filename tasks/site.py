@@ -5,12 +5,14 @@ from __future__ import annotations
 from pathlib import Path
 
 from pyinfra.api.exceptions import DeployError
+from pyinfra.api.host import Host
 from pyinfra.context import host, state
 
-from llamarig.host_data import read
+from llamarig import host_data
 from llamarig.lockfile import Lockfile
 from llamarig.settings import Settings
 from llamarig.tasks import display_callback
+from llamarig.tuned import Tuned
 
 _settings: dict[str, Settings] = {}
 
@@ -25,9 +27,10 @@ def settings() -> Settings:
     if not display_callback.registered(state):
         raise DeployError("nothing was changed: preflight.check() is to come first in deploy.py")
     if not _settings:
-        found, faults = read({each.name: each.data.dict() for each in state.inventory})
-        lines = [fault.line() for fault in faults] + lockfile().faults()
-        if lines:
+        found, lines = host_data.of_site(
+            folder(), {each.name: (each.data.dict(), own(each)) for each in state.inventory}
+        )
+        if lines := lines + lockfile().faults():
             raise DeployError("\n    ".join(["nothing was changed:", *lines]))
         _settings.update(found)
     return _settings[host.name]
@@ -38,6 +41,22 @@ def choose(changed: Settings) -> None:
     _settings[host.name] = changed
 
 
+def folder() -> Path:
+    """The site: the folder that pyinfra was started in."""
+    return Path(state.cwd or ".")
+
+
+def own(of: Host) -> set[str]:
+    """The keys that the inventory, or the command line, says of this host itself; they beat
+    group_data and what was tuned."""
+    return {*of.host_data, *state.inventory.get_override_data()}
+
+
 def lockfile() -> Lockfile:
-    """What earlier runs resolved; it lies in the folder that pyinfra was started in."""
-    return Lockfile(Path(state.cwd or ".") / "llamarig.lock")
+    """What earlier runs resolved."""
+    return Lockfile(folder() / "llamarig.lock")
+
+
+def tuned() -> Tuned:
+    """What was tuned for the site's hosts."""
+    return Tuned(folder())

@@ -11,7 +11,7 @@ from pyinfra.context import host
 
 from llamarig import report
 from llamarig.settings import Settings
-from llamarig.tasks import doctor, drift, model_choice, site
+from llamarig.tasks import check, check_news, doctor, drift, model_choice, site
 from llamarig.tasks.arrival import arrive
 from llamarig.tasks.facts.api_key import ApiKey
 from llamarig.tasks.facts.generation import Generation, Generations
@@ -66,7 +66,7 @@ def look() -> None:
         result=live.result,
         restarts=live.restarts,
         current=known.current,
-        drift=drift.read(settings, known, live),
+        drift=drift.read(settings, known, live) + (check.drift(settings) if known.live else []),
     )
     if serving is None:
         return
@@ -80,6 +80,7 @@ def look() -> None:
         model=serving.manifest["model"],
         smoke=serving.proof,
         proof_age_seconds=round(time.time() - finished),
+        **check_news.newest(settings, serving, time.time()),
         **_reach(serving, settings),
     )
 

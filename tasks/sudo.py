@@ -14,8 +14,9 @@ from gevent.lock import BoundedSemaphore
 from pyinfra import context
 from pyinfra.api.host import Host
 
-from llamarig import connection
+from llamarig import connection, typed_password
 from llamarig.settings import Settings
+from llamarig.tasks import askpass
 from llamarig.tasks.facts.privilege import Privilege, PrivilegeState
 from llamarig.tasks.step import refuse
 
@@ -61,7 +62,7 @@ def arrange(host: Host, privilege: PrivilegeState | None, file: str | None) -> s
 
 def _try(host: Host, password: str, user: str) -> str | None:
     try:
-        connection.lend_sudo_password(host, password)
+        askpass.lend(host, password)
         works, _ = connection.run(host, "true", sudo=True)
     except (*connection.LOST, ConnectionError) as error:
         return f"sudo: {error}"
@@ -71,13 +72,17 @@ def _try(host: Host, password: str, user: str) -> str | None:
 
 
 def _password(path: str | None) -> str | None:
-    """From the file, else asked at the terminal once for all hosts of this run."""
+    """From the file, else asked at the terminal once for all hosts of this run, or of the rollout
+    that it is part of."""
     if path is not None:
         password = Path(path).expanduser().read_text(encoding="utf-8").rstrip("\r\n")
         if not password or "\n" in password or "\0" in password:
             raise ValueError(NO_PASSWORD)
         return password
     with _asking:
+        if not _asked and (before := typed_password.given()):
+            _asked.append(before)
         if not _asked and sys.stdin and sys.stdin.isatty():
             _asked.append(getpass("sudo password: "))
+            typed_password.keep(_asked[0])
     return _asked[0] if _asked else None

@@ -49,6 +49,6 @@ def spec(settings: Settings, number: int, action: str) -> jobs.Spec:
         stages=[jobs.Stage("switch", [*python, path], limit, ENVIRONMENT)],
         last_words=[*python, "--finish", path],
         last_words_s=limit,
-        instead_of=("prove",),
+        instead_of=("prove", "bench", "tune"),
         files={"switch.json": json.dumps(config(settings, number, action), indent=2)},
     )

@@ -38,6 +38,10 @@ if [ -d "$units/$2.d" ]; then
     tell foreign "$units/$2.d" "settings that somebody added to the unit"
 fi
 
+# What the check wrote for node_exporter, whose folder is not llamarig's.
+read -r metrics 2>/dev/null </etc/llamarig/check-metrics
+if [ -e "${metrics:-/none}" ]; then tell metrics "$metrics" ""; fi
+
 for file in /etc/apt/sources.list.d/llamarig-* /etc/apt/preferences.d/llamarig-* \
     /etc/apt/apt.conf.d/*llamarig*; do
     if [ -e "$file" ]; then tell apt "$file" ""; fi

@@ -1,6 +1,6 @@
 """The fault matrix as a table: what each test of a cell breaks, and what came of it.
 
-`pytest --fault-table docs/faults.md` writes it after the run, of the tests marked `cell(what)`.
+`pytest --fault-table=docs/faults.md` writes it after the run, of the tests marked `cell(what)`.
 """
 
 from __future__ import annotations

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable
+import re
+from collections.abc import Iterable, Mapping
 from fnmatch import fnmatch
+from glob import escape
 from pathlib import Path
 
 from llamarig import host_data
@@ -19,24 +21,31 @@ DEPLOY = "deploy.py"
 LOCK = "llamarig.lock"
 
 
-def check(inventory: Path, limit: tuple[str, ...] = ()) -> tuple[Path, dict[str, HostData]]:
+def check(
+    inventory: Path, limit: tuple[str, ...] = (), exclude: tuple[str, ...] = ()
+) -> tuple[Path, dict[str, HostData]]:
     """The site folder and the hosts that a run is for.
 
     Raises:
         UserError: the inventory can't be read; or, one line each, whatever else is wrong.
     """
     hosts = load(inventory)
-    chosen = {name: each for name, each in hosts.items() if not limit or named(each, limit)}
+    chosen = {
+        name: each
+        for name, each in hosts.items()
+        if (not limit or named(each, limit)) and not named(each, exclude)
+    }
     site = site_of(inventory)
     # What another connector brings along is no setting; that it is refused says it all.
     reached = {name: each for name, each in hosts.items() if each.connection in ("ssh", "local")}
-    sound, faults = host_data.read({name: each.data for name, each in reached.items()})
-    lines = [fault.line() for fault in faults]
+    sound, lines = settings(site, reached)
     lines += connections.faults(chosen, site)
     files = [sound[name].sudo_password_file for name in chosen if name in sound]
     lines += connections.sudo_passwords(Path(file) for file in files if file)[1]
     lines += _token_faults(sound[name] for name in chosen if name in sound)
-    lines += _limit_faults(limit, hosts)
+    lines += name_faults("--limit", limit, hosts) + name_faults("--exclude", exclude, hosts)
+    if exclude and not chosen:
+        lines.append("--exclude: leaves no host")
     lines += _deploy_faults(site)
     lines += _lock_faults(site)
     lines += _trust_faults(inventory, site, chosen)
@@ -45,8 +54,13 @@ def check(inventory: Path, limit: tuple[str, ...] = ()) -> tuple[Path, dict[str,
     return site, chosen
 
 
+def settings(site: Path, hosts: Mapping[str, HostData]) -> tuple[dict[str, Settings], list[str]]:
+    """The settings of the sound hosts, with what was tuned for them, and a line for each fault."""
+    return host_data.of_site(site, {name: (each.data, each.own) for name, each in hosts.items()})
+
+
 def named(host: HostData, patterns: tuple[str, ...]) -> bool:
-    """Whether a --limit names the host: by its name, a pattern, or a group of its."""
+    """Whether a --limit or --exclude names the host: by its name, a pattern, or a group of its."""
     return any(fnmatch(host.name, each) or each in host.groups for each in patterns)
 
 
@@ -61,13 +75,19 @@ def _token_faults(chosen: Iterable[Settings]) -> list[str]:
     return list(dict.fromkeys(lines))
 
 
-def _limit_faults(limit: tuple[str, ...], hosts: dict[str, HostData]) -> list[str]:
-    """A run for nobody would end well without having done anything."""
+def exactly(name: str) -> str:
+    """A --limit that names this host alone, also where a group is called the same."""
+    return re.sub(r"[A-Za-z0-9@]", lambda found: f"[{found[0]}]", escape(name), count=1)
+
+
+def name_faults(option: str, names: tuple[str, ...], hosts: dict[str, HostData]) -> list[str]:
+    """A run for nobody would end well without having done anything; a host that was to be left
+    alone would not be."""
     groups = {group for each in hosts.values() for group in each.groups}
     known = f"hosts: {', '.join(hosts)}; groups: {', '.join(sorted(groups)) or 'none'}"
     return [
-        f"--limit {each}: names no host and no group ({known})"
-        for each in limit
+        f"{option} {each}: names no host and no group ({known})"
+        for each in names
         if not any(named(host, (each,)) for host in hosts.values())
     ]
 

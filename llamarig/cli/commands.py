@@ -5,20 +5,26 @@ from __future__ import annotations
 import click
 
 from llamarig import __version__
+from llamarig.cli.bench import bench
 from llamarig.cli.build import build
-from llamarig.cli.deploy import plan, smoke, up
+from llamarig.cli.deploy import plan
 from llamarig.cli.doctor import doctor
 from llamarig.cli.down import down
 from llamarig.cli.history import history
 from llamarig.cli.init import init
+from llamarig.cli.inventory_show import inventory
 from llamarig.cli.key import key
 from llamarig.cli.lab import lab
 from llamarig.cli.logs import logs
 from llamarig.cli.models import models
 from llamarig.cli.rehearse import rehearse
+from llamarig.cli.report import report
 from llamarig.cli.rollback import rollback
+from llamarig.cli.smoke import smoke
 from llamarig.cli.status import status
 from llamarig.cli.trust import trust
+from llamarig.cli.tune import tune
+from llamarig.cli.up import up
 
 
 @click.group(context_settings={"help_option_names": ["-h", "--help"]})
@@ -36,14 +42,18 @@ def cli() -> None:
 COMMANDS = (
     init,
     trust,
+    inventory,
     doctor,
     plan,
     models,
     build,
     up,
     smoke,
+    bench,
+    tune,
     status,
     history,
+    report,
     logs,
     rollback,
     down,

@@ -1,4 +1,4 @@
-"""plan, up and smoke: a deploy against an inventory, and what became of every host."""
+"""plan; and for every command that runs a story: its options, its report, its exit status."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from llamarig.cli.token import token_option
 from llamarig.errors import UserError
 
 INTERRUPTED = 130
-SMOKE = "llamarig.tasks.smoke.run"
+UNDECIDED = 3
 
 
 def writable(context: click.Context, option: click.Parameter, name: str | None) -> Path | None:
@@ -63,29 +63,6 @@ def plan(inventory: Path, json_path: Path | None, limit: tuple[str, ...]) -> Non
     sys.exit(0 if sound(result) else 1)
 
 
-@click.command()
-@token_option
-@options
-def up(inventory: Path, json_path: Path | None, limit: tuple[str, ...]) -> None:
-    """Deploy: build, download, prove on the host, and only then go live."""
-    result = runner.run(inventory, checks.DEPLOY, limit=limit)
-    finish(result, json_path)
-    table.show(result.hosts)
-    for name, entry in sorted(result.hosts.items()):
-        print(summary(name, entry))
-    sys.exit(0 if deployed(result) else 1)
-
-
-@click.command()
-@options
-def smoke(inventory: Path, json_path: Path | None, limit: tuple[str, ...]) -> None:
-    """Measure what is live again. It does not serve while it is measured (about a minute)."""
-    result = runner.run(inventory, SMOKE, limit=limit)
-    finish(result, json_path)
-    table.show(result.hosts)
-    sys.exit(0 if proven(result) else 1)
-
-
 def finish(result: runner.Result, json_path: Path | None, *, changes: bool = True) -> None:
     """Write the report; an interrupted run ends here. changes: it may have started jobs.
 
@@ -95,25 +72,39 @@ def finish(result: runner.Result, json_path: Path | None, *, changes: bool = Tru
     if result.interrupted:
         more = "; jobs that run on hosts go on, `up` joins them" if changes else ""
         click.echo(f"\nllamarig: stopped{more}", err=True)
-    write(result.hosts, json_path)
+    write(result.hosts, json_path, result.rollout)
     if result.interrupted:
         sys.exit(INTERRUPTED)
 
 
-def write(hosts: dict[str, dict[str, Any]], json_path: Path | None) -> None:
+def write(
+    hosts: dict[str, dict[str, Any]],
+    json_path: Path | None,
+    rollout: dict[str, Any] | None = None,
+) -> None:
     """The run report as a file, if one was asked for.
 
     Raises:
         UserError: it could not be written.
     """
     if json_path is not None:
-        text = json.dumps({"hosts": hosts}, indent=2, sort_keys=True) + "\n"
+        document = {"hosts": hosts, **({"rollout": rollout} if rollout else {})}
+        text = json.dumps(document, indent=2, sort_keys=True) + "\n"
         try:
             json_path.write_text(text)
         except OSError as error:
             raise UserError(
                 f"--json {json_path}: {error.strerror}; the run itself is over, `status` shows it"
             ) from None
+
+
+def status(result: runner.Result, well: bool) -> int:
+    """A command's exit status: 0 if all is well, UNDECIDED where all that is wrong is that the
+    gate stayed undecided on some host, else 1."""
+    if well:
+        return 0
+    bad = [each for each in result.hosts.values() if table.verdict(each) not in ("pass", "kept")]
+    return UNDECIDED if bad and all(each.get("undecided") for each in bad) else 1
 
 
 def sound(result: runner.Result) -> bool:

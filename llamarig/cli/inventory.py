@@ -8,7 +8,7 @@ import os
 import subprocess
 import sys
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -24,13 +24,16 @@ Command = TypeVar("Command", bound=Callable[..., Any])
 
 @dataclass(frozen=True)
 class HostData:
-    """One host of the inventory: its name, its groups, its data as pyinfra merged it, and the name
-    of the connector that reaches it."""
+    """One host of the inventory: its name, its groups, its data as pyinfra merged it, the name of
+    the connector that reaches it, the keys of its data that are said of it alone, and the group
+    that a key comes from; what neither names comes from group_data/all.py."""
 
     name: str
     groups: tuple[str, ...]
     data: dict[str, Any]
     connection: str = "ssh"
+    own: frozenset[str] = frozenset()
+    groups_of: dict[str, str] = field(default_factory=dict)
 
 
 def inventory_argument(command: Command) -> Command:
@@ -147,7 +150,12 @@ def _hosts(inventory: Path, done: subprocess.CompletedProcess[str]) -> dict[str,
             raise UserError(answer["error"])
         return {
             entry["name"]: HostData(
-                entry["name"], tuple(entry["groups"]), dict(entry["data"]), entry["connection"]
+                entry["name"],
+                tuple(entry["groups"]),
+                dict(entry["data"]),
+                entry["connection"],
+                frozenset(entry["own"]),
+                dict(entry["groups_of"]),
             )
             for entry in answer["hosts"]
         }

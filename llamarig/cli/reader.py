@@ -3,9 +3,10 @@
     python -m llamarig.cli.reader INVENTORY [GROUP_DATA_FOLDER …]
 
 runs in the site's folder, since these files are a user's program: they may print, exit or import.
-The last line of stdout is JSON: {"error": "…"}, or {"hosts": […]}, each with name, groups, data
-and connection. pyinfra's own debug-inventory would do, but merges a host that is there twice, and
-ends at values it does not like without the host's name.
+The last line of stdout is JSON: {"error": "…"}, or {"hosts": […]}, each with name, groups, data,
+connection, own, the keys of data that are said of the host alone, and groups_of, the group that
+each other key comes from. pyinfra's own debug-inventory would do, but merges a host that is there
+twice, and ends at values it does not like without the host's name.
 """
 
 from __future__ import annotations
@@ -66,10 +67,12 @@ def _read(inventory: str, folders: list[str]) -> list[dict[str, Any]]:
                 raise UserError(
                     f"{host.name}: {key}: a value of type {kind} is no plain literal"
                 ) from None
-        connection = names[host.connector_cls]
-        hosts.append(
-            {"name": host.name, "groups": host.groups, "data": data, "connection": connection}
-        )
+        own = sorted(map(str, host.host_data))
+        # The last of a host's groups wins.
+        groups_of = {key: group for group in host.groups for key in made.get_group_data(group)}
+        entry = {"name": host.name, "groups": host.groups, "data": data, "own": own}
+        entry["groups_of"] = groups_of
+        hosts.append({**entry, "connection": names[host.connector_cls]})
     return hosts
 
 

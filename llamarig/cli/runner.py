@@ -15,8 +15,10 @@ from typing import Any
 
 from llamarig import report, secret_report
 from llamarig.cli.checks import check
-from llamarig.cli.inventory import group_data_folders, own_environment
+from llamarig.cli.inventory import HostData, group_data_folders, own_environment
+from llamarig.cli.watching import Watcher, watching
 from llamarig.display import say
+from llamarig.typed_password import Typed
 
 PR_SET_PDEATHSIG = 1
 # Seconds between asking the child to end and ending it.
@@ -29,11 +31,13 @@ NO_PREFLIGHT = "deploy.py has no preflight.check(), which every run begins with"
 @dataclass(frozen=True)
 class Result:
     """hosts: the report's part per host. Of a dry run it holds the operations as `planned`.
-    secret: what the run was asked to hand over and the report must not hold."""
+    secret: what the run was asked to hand over and the report must not hold. rollout: how several
+    runs were made one."""
 
     hosts: dict[str, dict[str, Any]]
     interrupted: bool = False
     secret: str | None = field(default=None, repr=False)
+    rollout: dict[str, Any] | None = None
 
 
 def argv(
@@ -95,9 +99,16 @@ def run(
     dry: bool = False,
     limit: tuple[str, ...] = (),
     data: Mapping[str, str] | None = None,
+    checked: tuple[Path, Mapping[str, HostData]] | None = None,
+    watcher: Watcher | None = None,
+    typed: Typed | None = None,
 ) -> Result:
-    """Run a deploy against an inventory; the child owns the terminal and dies with us."""
-    site, chosen = check(inventory, limit)
+    """Run a deploy against an inventory; the child owns the terminal and dies with us.
+
+    checked: the site and the hosts that `limit` names, where they were checked before. watcher:
+    who owns the terminal instead. typed: what was, and will be, typed for sudo.
+    """
+    site, chosen = checked or check(inventory, limit)
     inventory = inventory.absolute()
     command = argv(inventory, what, dry=dry, limit=limit, data=data)
     with tempfile.TemporaryDirectory(prefix="llamarig-") as folder:
@@ -105,19 +116,23 @@ def run(
         private = Path(folder) / "secret"
         environment = {**own_environment(), report.VARIABLE: str(path), "PYINFRA_PROGRESS": "off"}
         environment[secret_report.VARIABLE] = str(private)
-        child = subprocess.Popen(
-            command,
-            cwd=site,
-            env=environment,
-            stdout=subprocess.PIPE,
-            preexec_fn=_stay_mortal,
-        )
         interrupted = False
-        try:
-            output = _output(child)
-        except KeyboardInterrupt:
-            interrupted, output = True, b""
-            _end(child)
+        lent = (typed or Typed()).lent(environment)
+        with watching(watcher, path, environment) as stderr, lent as files:
+            child = subprocess.Popen(
+                command,
+                cwd=site,
+                env=environment,
+                stdout=subprocess.PIPE,
+                stderr=stderr,
+                pass_fds=files,
+                preexec_fn=_stay_mortal,
+            )
+            try:
+                output = _output(child)
+            except KeyboardInterrupt:
+                interrupted, output = True, b""
+                _end(child)
         hosts = json.loads(path.read_text())["hosts"] if path.exists() else {}
         secret = secret_report.take(private)
     known = list(hosts)

@@ -17,35 +17,40 @@ COLUMNS = (
 def row(name: str, entry: dict[str, Any]) -> list[str]:
     """A host's cells; a dash where nothing was measured."""
     proof = entry.get("smoke") or {}
-    interval = proof.get("interval")
-    speedup = "-"
-    if proof.get("speedup") is not None:
-        speedup = f"{proof['speedup']:.2f}x"
-        if interval:
-            speedup += f" [{interval[0]:.2f}, {interval[1]:.2f}]"
     return [
         name,
         str(entry.get("release") or "-"),
         str((entry.get("model") or {}).get("file") or "-"),
-        _number(proof.get("baseline_tps"), ".1f"),
-        _number(proof.get("mtp_tps"), ".1f"),
-        speedup,
-        _number(proof.get("acceptance"), ".0%"),
+        number(proof.get("baseline_tps"), ".1f"),
+        number(proof.get("mtp_tps"), ".1f"),
+        ratio(proof.get("speedup"), proof.get("interval")),
+        number(proof.get("acceptance"), ".0%"),
         verdict(entry),
     ]
 
 
 def verdict(entry: dict[str, Any]) -> str:
     """`pass` only where the proof passed and no operation failed; `kept` where on_gate_fail lets
-    serve what did not."""
+    serve what did not; `undecided` where nothing else is wrong."""
+    if entry.get("undecided"):
+        return "undecided"
     if entry.get("failed") or entry.get("problems"):
         return "FAILED"
     proof = entry.get("smoke") or {}
     return "kept" if proof.get("kept") else str(proof.get("verdict") or "-")
 
 
-def _number(value: float | None, form: str) -> str:
+def number(value: float | None, form: str) -> str:
+    """A figure in its form, a dash where there is none."""
     return "-" if value is None else format(value, form)
+
+
+def ratio(speedup: float | None, interval: list[float] | None) -> str:
+    """`1.98x [1.95, 2.01]`, a dash where there is none."""
+    if speedup is None:
+        return "-"
+    ends = f" [{interval[0]:.2f}, {interval[1]:.2f}]" if interval else ""
+    return f"{speedup:.2f}x{ends}"
 
 
 def show(hosts: dict[str, dict[str, Any]]) -> None:

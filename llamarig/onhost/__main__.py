@@ -9,7 +9,8 @@ from llamarig.onhost.errors import Stop
 
 USAGE = (
     "usage: job FOLDER | fetch CONFIG | verify RECORD RESULT | prove [--finish] CONFIG | "
-    "switch [--finish] CONFIG | header GGUF | release CONFIG TREE FOLDER"
+    "switch [--finish] CONFIG | header GGUF | release CONFIG TREE FOLDER | "
+    "live CONFIG | check CONFIG | bench [--finish] CONFIG | tune [--finish] CONFIG"
 )
 
 
@@ -44,6 +45,22 @@ def _run(words: list[str]) -> int:
         from llamarig.onhost import prove
 
         return prove.finish(words[2])
+    if len(words) == 2 and words[0] == "bench":
+        from llamarig.onhost import bench
+
+        return bench.main(words[1])
+    if len(words) == 3 and words[:2] == ["bench", "--finish"]:
+        from llamarig.onhost import bench
+
+        return bench.finish(words[2])
+    if len(words) == 2 and words[0] == "tune":
+        from llamarig.onhost import tune
+
+        return tune.main(words[1])
+    if len(words) == 3 and words[:2] == ["tune", "--finish"]:
+        from llamarig.onhost import tune
+
+        return tune.finish(words[2])
     if len(words) == 2 and words[0] == "switch":
         from llamarig.onhost import switch
 
@@ -52,6 +69,14 @@ def _run(words: list[str]) -> int:
         from llamarig.onhost import switch
 
         return switch.finish(words[2])
+    if len(words) == 2 and words[0] == "live":
+        from llamarig.onhost import live
+
+        return live.main(words[1])
+    if len(words) == 2 and words[0] == "check":
+        from llamarig.onhost import check
+
+        return check.main(words[1])
     if len(words) == 2 and words[0] == "header":
         return _header(words[1])
     if len(words) == 4 and words[0] == "release":

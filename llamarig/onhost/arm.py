@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import hashlib
 import json
 import os
 import urllib.request
@@ -19,14 +20,23 @@ HOST = "127.0.0.1"
 
 @dataclass(frozen=True)
 class Answer:
-    """One answer's figures, all of them the server's own; foreign: share others used."""
+    """One answer's figures, the server's own timings; foreign: share of the processors that others
+    used; pressure: share of the time in which something waited for one. digest: of its text, 16
+    hexadecimal digits."""
 
     tps: float
     predicted_n: int
     draft_n: int
     draft_n_accepted: int
+    prompt_n: int
+    prompt_tps: float
     foreign: float
+    pressure: float | None
     text: str
+
+    @property
+    def digest(self) -> str:
+        return hashlib.sha256(self.text.encode()).hexdigest()[:16]
 
 
 @dataclass
@@ -39,16 +49,17 @@ class Arm:
     pid: int
     request_timeout_s: float
 
-    def ask(self, prompt: str, tokens: int) -> Answer:
-        """One answer to one prompt, with the recipe's own sampling and a fixed seed.
+    def ask(self, prompt: str, tokens: int, *, seed: int = 1, greedy: bool = False) -> Answer:
+        """One answer to one prompt, with the recipe's own sampling, or greedy.
 
         Raises:
             Stop: the server ended, or gave no figures.
         """
         body = {
             "messages": [{"role": "user", "content": prompt}], "max_tokens": tokens,
-            "seed": 1, "cache_prompt": False, "stream": False,
+            "seed": seed, "cache_prompt": False, "stream": False,
             "chat_template_kwargs": {"enable_thinking": False},
+            **({"temperature": 0.0} if greedy else {}),
         }  # fmt: skip
         request = urllib.request.Request(
             f"http://{HOST}:{self.port}/v1/chat/completions", json.dumps(body).encode(),
@@ -65,7 +76,10 @@ class Arm:
                 predicted_n=int(timings["predicted_n"]),
                 draft_n=int(timings.get("draft_n", 0)),
                 draft_n_accepted=int(timings.get("draft_n_accepted", 0)),
+                prompt_n=int(timings.get("prompt_n", 0)),
+                prompt_tps=float(timings.get("prompt_per_second", 0.0)),
                 foreign=load.foreign_share(before, after, os.cpu_count() or 1),
+                pressure=load.pressure(before, after),
                 text=_text(answer["choices"][0]["message"]),
             )
         except (OSError, HTTPException, ValueError, KeyError, TypeError, IndexError) as error:

@@ -25,9 +25,7 @@ def _members() -> dict[str, bytes]:
         names = (
             ["__init__.py"]
             if package == "llamarig"
-            else sorted(
-                each.name for each in folder.iterdir() if each.name.endswith((".py", ".json"))
-            )
+            else sorted(each.name for each in folder.iterdir() if each.name.endswith(".py"))
         )
         for name in names:
             place = f"{package.replace('.', '/')}/{name}"

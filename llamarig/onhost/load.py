@@ -13,16 +13,23 @@ from dataclasses import dataclass
 # Share of the whole machine that others may use while a sample still counts. A tenth of the
 # machine moved the server's own figure by less than the spread of undisturbed runs.
 LIMIT = 0.10
+# Share of the time in which something waited for a processor, by the kernel's own account. While
+# undisturbed proofs ran on two processors it was up to 0.33 (their threads wait for each other);
+# a quota on the service, which takes no processor time for others, shows here alone.
+PRESSURE_LIMIT = 0.5
+PRESSURE = "/proc/pressure/cpu"
 _TICKS = os.sysconf("SC_CLK_TCK")
 
 
 @dataclass(frozen=True)
 class Moment:
-    """when: monotonic seconds; busy, own: seconds of processor time, machine and server."""
+    """when: monotonic seconds; busy, own: seconds of processor time, machine and server; waited:
+    seconds in which something waited for a processor, None where the kernel does not count."""
 
     when: float
     busy: float
     own: float
+    waited: float | None = None
 
 
 def parse_machine(line: str) -> float:
@@ -38,6 +45,20 @@ def parse_process(text: str) -> float:
     return (int(fields[11]) + int(fields[12])) / _TICKS
 
 
+def parse_pressure(text: str) -> float:
+    """Seconds in which some task waited, from /proc/pressure/cpu."""
+    line = next(line for line in text.splitlines() if line.startswith("some "))
+    return int(line.rsplit("total=", 1)[1]) / 1e6
+
+
+def _waited() -> float | None:
+    try:
+        with open(PRESSURE, encoding="ascii") as file:
+            return parse_pressure(file.read())
+    except (OSError, ValueError, StopIteration, IndexError):
+        return None
+
+
 def now(pid: int) -> Moment:
     """The machine's and the process's processor time.
 
@@ -48,7 +69,7 @@ def now(pid: int) -> Moment:
         busy = parse_machine(file.readline())
     with open(f"/proc/{pid}/stat", encoding="utf-8", errors="replace") as file:
         own = parse_process(file.read())
-    return Moment(time.monotonic(), busy, own)
+    return Moment(time.monotonic(), busy, own, _waited())
 
 
 def foreign_share(before: Moment, after: Moment, cores: int) -> float:
@@ -56,3 +77,11 @@ def foreign_share(before: Moment, after: Moment, cores: int) -> float:
     capacity = max(after.when - before.when, 1e-6) * cores
     foreign = (after.busy - before.busy) - (after.own - before.own)
     return min(1.0, max(0.0, foreign / capacity))
+
+
+def pressure(before: Moment, after: Moment) -> float | None:
+    """Share of the time (0 to 1) between two moments in which something waited for a processor."""
+    if before.waited is None or after.waited is None:
+        return None
+    seconds = max(after.when - before.when, 1e-6)
+    return min(1.0, max(0.0, (after.waited - before.waited) / seconds))

@@ -3,136 +3,160 @@
 from __future__ import annotations
 
 import glob
+import math
 import os
-import platform
 import statistics
-import time
-from dataclasses import asdict, dataclass
+from collections.abc import Callable
+from dataclasses import dataclass
 from typing import Any
 
 from llamarig.measure import speedup
-from llamarig.onhost import load
+from llamarig.onhost import context, load, sample
 from llamarig.onhost.files import read_json
+from llamarig.onhost.sample import Taken
+
+ARMS = ("baseline", "mtp")
+WORDS = {"pass": "reaches", "fail": "is below", "undecided": "does not surely reach"}
+CAUSES = {
+    "cpu": f"other programs took more than {load.LIMIT:.0%} of the processors, or kept it waiting",
+    "throttling": "the card held its clocks back for heat or a fault",
+    "clients": "other clients were served meanwhile",
+}
 
 
 @dataclass(frozen=True)
-class Taken:
-    """One sample as taken; run: which of the block's four (0 to 3); foreign: see load.py."""
+class Gate:
+    """What a proof has to reach. rounds: undisturbed ones at least. equal: whether both arms have
+    to give the same greedy answers."""
 
-    arm: str
-    block: int
-    run: int
-    prompt: str
-    kind: str
-    tps: float
-    predicted_n: int
-    draft_n: int
-    draft_n_accepted: int
-    foreign: float
-
-    @property
-    def disturbed(self) -> bool:
-        return self.foreign > load.LIMIT
+    speedup: float
+    acceptance_length: float
+    rounds: int
+    equal: bool
 
 
-def quiet_blocks(samples: list[Taken]) -> list[Taken]:
-    """The samples of blocks in which nobody disturbed; only these decide."""
-    loud = {each.block for each in samples if each.disturbed}
-    return [each for each in samples if each.block not in loud]
+def judge(
+    samples: list[Taken], gate: Gate, answers_equal: bool | None = None, *, final: bool = True
+) -> dict[str, Any]:
+    """Everything that follows from the samples of both arms; verdict pass, fail or undecided.
+
+    final: whether this is the last look; before it only what is very clear decides.
+    """
+    result = {**figures(samples), "min_speedup": gate.speedup, "answers_equal": answers_equal}
+    found = result.pop("estimate")
+    if found is None or found.rounds < gate.rounds:
+        return {**result, "verdict": "undecided", "reason": _too_few(samples, found, gate.rounds)}
+    verdict = speedup.verdict(found, gate.speedup, final)
+    wrong = _wrong(result, gate)
+    reason = f"speedup {found.speedup:.2f} [{found.low:.2f}, {found.high:.2f}] {WORDS[verdict]} "
+    reason += f"{gate.speedup:.2f}"
+    if wrong:
+        return {**result, "verdict": "fail", "reason": "; ".join([reason, *wrong])}
+    return {**result, "verdict": verdict, "reason": reason}
 
 
-def acceptance(samples: list[Taken]) -> float | None:
-    """Accepted over drafted tokens of the MTP arm; None where nothing was drafted."""
-    drafted = sum(each.draft_n for each in samples if each.arm == "mtp")
-    accepted = sum(each.draft_n_accepted for each in samples if each.arm == "mtp")
-    return accepted / drafted if drafted else None
-
-
-def _median(samples: list[Taken], arm: str) -> float | None:
-    found = [each.tps for each in samples if each.arm == arm]
-    return statistics.median(found) if found else None
-
-
-def judge(samples: list[Taken], minimum: float) -> dict[str, Any]:
-    """Everything that follows from the samples; verdict pass, fail or inconclusive."""
-    quiet = quiet_blocks(samples)
-    result: dict[str, Any] = {
-        "min_speedup": minimum,
-        "samples": [{**asdict(each), "disturbed": each.disturbed} for each in samples],
-        "blocks": len({each.block for each in samples}),
-        "disturbed_blocks": len({each.block for each in samples if each.disturbed}),
-        "baseline_tps": _median(quiet, "baseline"),
-        "mtp_tps": _median(quiet, "mtp"),
-        "acceptance": acceptance(quiet),
-        "speedup": None,
-        "interval": None,
-        "per_prompt": {},
-    }
+def figures(samples: list[Taken]) -> dict[str, Any]:
+    """What is reported of both arms, from clean rounds alone; `estimate` is None without one."""
+    quiet = sample.clean(samples)
     try:
-        found = speedup.estimate(
-            [
-                speedup.Sample(each.arm, each.block, each.run, each.prompt, each.tps)
-                for each in quiet
-            ]
-        )
+        found: speedup.Estimate | None = speedup.estimate(plain(quiet))
     except ValueError:
-        share = max((each.foreign for each in samples), default=0.0)
-        reason = (
-            f"every round was disturbed by other programs (up to {share:.0%} of the processors, "
-            f"{load.LIMIT:.0%} allowed); run it again when the host is idle"
-        )
-        return {**result, "verdict": "inconclusive", "reason": reason}
-    verdict = speedup.verdict(found, minimum)
+        found = None
+    mtp = [each for each in quiet if each.arm == "mtp"]
+    prefill = {arm: _mean(quiet, arm, lambda each: each.prompt_tps) for arm in ARMS}
+    slow, fast = prefill["baseline"], prefill["mtp"]
     return {
-        **result,
-        "speedup": found.speedup,
-        "interval": [found.low, found.high],
+        "estimate": found,
+        "speedup": found and found.speedup,
+        "interval": found and ends(found),
         "confidence": speedup.CONFIDENCE,
-        "per_prompt": found.by_prompt,
-        "verdict": verdict,
-        "reason": _reason(found, minimum, verdict),
+        "baseline_tps": found and found.baseline_tps,
+        "mtp_tps": found and found.mtp_tps,
+        "ms_per_token": found
+        and {"baseline": 1000 / found.baseline_tps, "mtp": 1000 / found.mtp_tps},
+        "acceptance": sample.acceptance(mtp),
+        "acceptance_length": sample.acceptance_length(mtp),
+        "prefill_tps": prefill,
+        "prefill_loss": 1 - fast / slow if slow and fast else None,
+        "per_prompt": _per_prompt(quiet, found),
+        "rounds": len({each.round for each in quiet}),
+        "disturbed_rounds": len({each.round for each in samples if each.disturbed}),
+        "disturbances": sample.disturbances(samples),
+        "samples": [each.document() for each in samples],
     }
 
 
-def _reason(found: speedup.Estimate, minimum: float, verdict: str) -> str:
-    text = f"speedup {found.speedup:.2f} [{found.low:.2f}, {found.high:.2f}]"
-    words = {"pass": "reaches", "fail": "is below", "inconclusive": "does not surely reach"}
-    return f"{text} {words[verdict]} {minimum:.2f}"
+def ends(ratio: speedup.Ratio) -> list[float] | None:
+    """Its interval; None where a single round has none. JSON knows no infinity."""
+    return [ratio.low, ratio.high] if math.isfinite(ratio.high) else None
 
 
-def host_facts() -> dict[str, Any]:
-    """What a figure needs to be read: processor, cores, kernel, frequency governor."""
-    model = ""
-    try:
-        with open("/proc/cpuinfo", encoding="utf-8", errors="replace") as file:
-            model = next(
-                (line.split(":", 1)[1].strip() for line in file if line.startswith("model name")),
-                "",
-            )
-    except OSError:
-        model = ""
-    governor = ""
-    try:
-        with open(
-            "/sys/devices/system/cpu/cpu0/cpufreq/scaling_governor", encoding="ascii"
-        ) as file:
-            governor = file.read().strip()
-    except OSError:
-        governor = ""
-    return {
-        "cpu": model, "cores": os.cpu_count(), "kernel": platform.release(), "governor": governor,
-        "measured": time.time(),
-    }  # fmt: skip
+def plain(samples: list[Taken]) -> list[speedup.Sample]:
+    """What the statistics need of samples."""
+    return [speedup.Sample(each.arm, each.round, each.prompt, each.tps) for each in samples]
 
 
-def reusable(root: str, key: str) -> dict[str, Any] | None:
-    """The newest proof that passed for the same inputs, of any generation."""
+def _mean(samples: list[Taken], arm: str, value: Callable[[Taken], float]) -> float | None:
+    found = [value(each) for each in samples if each.arm == arm]
+    return statistics.fmean(found) if found else None
+
+
+def _per_prompt(samples: list[Taken], found: speedup.Estimate | None) -> dict[str, Any]:
+    by_prompt: dict[str, Any] = {}
+    for prompt, ratio in (found.by_prompt if found else {}).items():
+        own = [each for each in samples if each.prompt == prompt]
+        mtp = [each for each in own if each.arm == "mtp"]
+        by_prompt[prompt] = {
+            "class": own[0].kind,
+            "baseline_tps": _mean(own, "baseline", lambda each: each.tps),
+            "mtp_tps": _mean(own, "mtp", lambda each: each.tps),
+            "speedup": ratio.speedup,
+            "interval": ends(ratio),
+            "acceptance": sample.acceptance(mtp),
+            "acceptance_length": sample.acceptance_length(mtp),
+        }
+    return by_prompt
+
+
+def _too_few(samples: list[Taken], found: speedup.Estimate | None, wanted: int) -> str:
+    """Why nothing can be said, with the causes of what was thrown away."""
+    causes = [CAUSES[name] for name, rounds in sample.disturbances(samples).items() if rounds]
+    rounds = len({each.round for each in samples})
+    clean = found.rounds if found else 0
+    text = f"only {clean} of {rounds} rounds were undisturbed, {wanted} are needed"
+    share = max((each.foreign for each in samples), default=0.0)
+    if share > load.LIMIT:
+        text += f" (others took up to {share:.0%})"
+    return f"{text}: {', '.join(causes)}; run it again when the host is idle" if causes else text
+
+
+def _wrong(result: dict[str, Any], gate: Gate) -> list[str]:
+    """What fails a proof whatever its speed."""
+    lines = []
+    length = result["acceptance_length"]
+    if length is not None and length < gate.acceptance_length:
+        lines.append(
+            f"a step yields {length:.2f} tokens, below min_acceptance_length "
+            f"{gate.acceptance_length:.2f}"
+        )
+    if gate.equal and result["answers_equal"] is False:
+        lines.append("with MTP the greedy answer is another one")
+    return lines
+
+
+def reusable(root: str, key: str, card: dict[str, Any] | None) -> dict[str, Any] | None:
+    """The newest proof that passed for the same inputs on the same card, of any generation."""
     found = []
     for path in glob.glob(os.path.join(root, "generations", "*", "proof.json")):
         try:
             proof = read_json(path)
         except (OSError, ValueError):
             continue
-        if proof.get("proof_key") == key and proof.get("verdict") == "pass":
+        same = proof.get("proof_key") == key
+        if same and proof.get("verdict") == "pass" and _on(proof, card):
             found.append(proof)
     return max(found, key=lambda each: float(each.get("finished", 0)), default=None)
+
+
+def _on(proof: dict[str, Any], card: dict[str, Any] | None) -> bool:
+    return context.same_card((proof.get("context") or {}).get("card"), card)

@@ -79,10 +79,16 @@ def processes(lab: str, host: str | None = None) -> set[int]:
     """The ids of the live processes of a host, or of a whole lab."""
     found: set[int] = set()
     for group in groups(lab, host):
-        for listing in group.rglob("cgroup.procs"):
-            with contextlib.suppress(OSError):  # a group may go while we look
-                found.update(int(line) for line in listing.read_text().split())
+        for folder in _folders(group):
+            with contextlib.suppress(OSError):
+                listing = (folder / "cgroup.procs").read_text()
+                found.update(int(line) for line in listing.split())
     return {process for process in found if process and not _is_zombie(process)}
+
+
+def _folders(group: Path) -> list[Path]:
+    """A group and those within it; os.walk passes over one that goes while we look."""
+    return [Path(folder) for folder, _, _ in os.walk(group)]
 
 
 def _is_zombie(process: int) -> bool:
@@ -137,8 +143,7 @@ def kill(lab: str, host: str | None = None) -> None:
 def remove(lab: str, host: str | None = None) -> None:
     """Remove the empty groups, the innermost first."""
     for group in groups(lab, host):
-        inner = sorted((path for path in group.rglob("*") if path.is_dir()), reverse=True)
-        for path in [*inner, group]:
+        for path in sorted(_folders(group), reverse=True):
             for _ in range(50):
                 try:
                     path.rmdir()

@@ -38,9 +38,6 @@ def settings(state: State) -> dict[str, Any]:
         "model_repo": model["repo"],
         "model_file": model["file"],
         "model_sha256": model["sha256"],
-        # Two processors of a shared machine wander: two blocks at least, and room for more.
-        "proof_rounds": 2,
-        "proof_max_rounds": 8,
     }
 
 

@@ -19,7 +19,8 @@ OWN = (ROOT, CACHE, CONFIG, SECRETS, STATE)
 @dataclass(frozen=True)
 class Leftover:
     """One thing. kind: job, runtime (a unit's file in memory), service, link, unit, apt (a file),
-    folder, partial (unfinished downloads), model, or foreign: not llamarig's, so it stays.
+    metrics (a file of the check's), folder, partial (unfinished downloads), model, or foreign: not
+    llamarig's, so it stays.
 
     words: a unit's state, or why it is foreign; size: bytes on the disk, None where there are none.
     """

@@ -2,7 +2,8 @@
 
 The lock is a kernel lock held by a process on our SSH channel: when this run ends or is killed,
 the channel closes and the lock is free at once; when the link is cut silently, the holder misses
-our heartbeat and lets go after the lease. Nobody ever has to remove a stale file.
+our heartbeat and lets go after the lease. Nobody ever has to remove a stale file. A run that has
+lost its lock (it slept longer than the lease, somebody broke it) ends on the host.
 """
 
 from __future__ import annotations
@@ -13,7 +14,6 @@ import shlex
 import socket
 import time
 from collections.abc import Generator
-from pathlib import Path
 from typing import Any
 
 import gevent
@@ -24,17 +24,24 @@ from pyinfra.context import host, state
 from llamarig import connection, operator
 from llamarig.display import say
 from llamarig.paths import LOCK
-from llamarig.tasks.operations.outcome import failure
+from llamarig.tasks.operations import lock_break
+from llamarig.tasks.operations.outcome import failure, tell
 
 # A run that was just killed frees its lock when the host's sshd sees the closed connection.
 PATIENCE_SECONDS = 3
+LOST = (
+    "lock: lost, this run did not renew it in time or somebody broke it; it ends here, jobs on the "
+    "host go on"
+)
 
 HOLDER = """
 exec 9>>{lock} || exit 1
-if ! flock -w {patience} 9; then cat {lock}; exit 0; fi
+if ! flock -w {patience} 9; then
+    echo "$(( $(date +%s) - $(stat -c %Y {lock}) )) $(cat {lock})"; exit 0
+fi
 printf '%s\\n' {owner} >{lock}
 echo taken
-while read -r -t {lease} _; do :; done
+while read -r -t {lease} _; do touch -c {lock}; done
 # `down --purge` removes the file while it holds the lock.
 if [ -e {lock} ]; then : >{lock}; fi
 """
@@ -52,16 +59,9 @@ def _owner(lease: int) -> str:
     )
 
 
-def left_behind(other: dict[str, Any]) -> bool:
-    """Whether the owner was a run on this machine that has ended. Its link was cut silently: the
-    host waits for a heartbeat until the lease is over."""
-    if other.get("machine") != socket.gethostname():
-        return False
-    return not Path(f"/proc/{other.get('pid')}").exists()
-
-
 def _try(lease: int) -> dict[str, Any] | None:
-    """Take the lock; None if that worked, else what its owner wrote.
+    """Take the lock; None if that worked, else what its owner wrote, and `idle_seconds`, since
+    the last heartbeat.
 
     Raises:
         OSError and the like (connection.LOST): the link is gone.
@@ -72,10 +72,17 @@ def _try(lease: int) -> dict[str, Any] | None:
     held = connection.hold(host, script, sudo=bool(host.data.get("_sudo")))
     answer = held.first_line()
     if answer == "taken":
-        held.keep(lease / 4)
+        this = state.inventory.get_host(host.name)
+        held.keep(lease / 4, connection.leaving(this, lambda: tell(this, LOST)))
         return None
+    return told(answer)
+
+
+def told(answer: str) -> dict[str, Any]:
+    """`12 {"owner": …}` as the host says it; what its owner did not write is missing."""
+    idle, _, text = answer.partition(" ")
     try:
-        return dict(json.loads(answer))
+        return {**json.loads(text or "{}"), "idle_seconds": int(idle)}
     except (ValueError, TypeError):
         return {}
 
@@ -86,21 +93,35 @@ def _acquire(lease: int) -> str | None:
     while True:
         try:
             other = _try(lease)
+            if other is None:
+                return None
+            broken = lock_break.asked() and lock_break.kill_stale(other, lease)
         except connection.LOST as error:
             return f"lock: {error}"
-        if other is None:
-            return None
-        if not left_behind(other) or time.monotonic() > deadline:
-            break
-        if not said:
+        left = lock_break.left_behind(other)
+        if time.monotonic() > deadline or not (left or broken):
+            return _held(other, lease)
+        if not (said or broken):
             say(host.name, f"waiting for the lock of a run that was cut off (pid {other['pid']})")
             said = True
         gevent.sleep(1)
+
+
+def _held(other: dict[str, Any], lease: int) -> str:
+    """Why the lock can't be had, and what to do."""
     if "owner" not in other:
         return "lock: another llamarig run holds this host; try again when it is over"
+    line = f"lock: held by {other['owner']} since {other['since']}"
+    if lock_break.stale(other, lease):
+        return f"{line}, not renewed for {other['idle_seconds']} s: `up --break-lock` takes it"
+    if lock_break.asked():
+        return (
+            f"{line}, renewed {other['idle_seconds']} s ago: --break-lock takes only what is "
+            f"not renewed for {lock_break.patience(other, lease)} s; end that run first"
+        )
     return (
-        f"lock: held by {other['owner']} since {other['since']}; try again when it is over "
-        f"(it ends by itself {other['lease_seconds']} s after its owner is gone)"
+        f"{line}; try again when it is over (it ends by itself {other['lease_seconds']} s after "
+        "its owner is gone)"
     )
 
 

@@ -42,7 +42,7 @@ def test_with_nothing_before_a_failed_candidate_stays_stopped(
     ran = site.run("up", spec_type="none")
     assert ran.code == 1, ran.output
     assert "compile" in ran.output  # progress, as plain lines
-    assert "nothing serves and the candidate stays stopped: tune" in ran.output
+    assert "nothing serves and the candidate stays stopped: find the best draft depth" in ran.output
     assert on_host("ls /opt/llamarig/current 2>&1 || true").endswith("No such file or directory")
     assert on_host("systemctl is-active llama-server || true") == "inactive"
     assert on_host("pgrep -c llama-server || true") == "0"
@@ -164,7 +164,7 @@ def test_the_gate_holds_and_what_served_serves_on(
     assert ran.code == 1, ran.output
     assert any(line in problem for problem in ran.host()["problems"]), ran.output
     if "below" in line:
-        assert "serves on; the candidate stays stopped: tune" in ran.output
+        assert "serves on; the candidate stays stopped: find the best draft depth" in ran.output
     assert "[gpu01]" in ran.output
     assert on_host("readlink /opt/llamarig/current") == live
     assert serving.ask(lab)["timings"]["draft_n_accepted"] > 0
@@ -172,7 +172,7 @@ def test_the_gate_holds_and_what_served_serves_on(
 
 
 def test_ctrl_c_ends_at_once_and_the_job_goes_on(site: Any, on_host: OnHost) -> None:
-    child = site.start("smoke")
+    child = site.start("smoke --full")
     until(lambda: "llamarig-prove" in on_host("systemctl list-units --plain 'llamarig-prove-*'"))
     os.killpg(child.pid, signal.SIGINT)  # what a terminal does
     output, _ = child.communicate(timeout=10)
@@ -183,7 +183,7 @@ def test_ctrl_c_ends_at_once_and_the_job_goes_on(site: Any, on_host: OnHost) -> 
 
 
 def test_smoke_measures_again_and_status_tells(site: Any) -> None:
-    measured = site.run("smoke")
+    measured = site.run("smoke --full")
     assert "already running on the host, joined" in measured.output  # what Ctrl-C left
     assert measured.code == 0, measured.output
     assert measured.host()["smoke"]["verdict"] == "pass"

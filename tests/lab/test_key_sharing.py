@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import subprocess
 import sys
@@ -14,6 +15,7 @@ import pytest
 from processes import command_lines
 
 from llamarig.api_key import FORM
+from llamarig.rehearsal import hosts
 from llamarig.rehearsal.lab import Lab
 
 pytestmark = [
@@ -158,9 +160,9 @@ def test_another_key_is_named_on_every_host_and_never_overwritten(site: Any, on:
         "api_key: gpu01, gpu02 have one key, gpu03 another; "
         "llamarig key rotate INVENTORY gives all of them a new one"
     )
-    for verb, hosts in (("up", ("gpu01", "gpu02", "gpu03")), ("up --limit gpu01", ("gpu01",))):
+    for verb, asked in (("up", ("gpu01", "gpu02", "gpu03")), ("up --limit gpu01", ("gpu01",))):
         ran = site.run(verb)
-        assert [ran.host(host)["problems"] for host in hosts] == [[line]] * len(hosts), ran.output
+        assert [ran.host(host)["problems"] for host in asked] == [[line]] * len(asked), ran.output
     done = key_show(site)
     assert (done.returncode, done.stdout) == (1, "")
     assert f"llamarig: {line}\n" in done.stderr
@@ -203,19 +205,22 @@ def test_rotate_gives_all_hosts_one_new_key(site: Any, on: OnHost) -> None:
 @pytest.mark.fault
 @pytest.mark.parametrize("moment", ["api-key.new on gpu03", "a new key on gpu01"])
 def test_a_rotation_that_was_killed_is_finished_by_another(
-    site: Any, on: OnHost, moment: str
+    site: Any, lab: Lab, on: OnHost, moment: str
 ) -> None:
     before = on("gpu01", f"cat {FILE}")
+    # Read from outside: a login takes longer than the moment lasts.
+    first, last = (hosts.folder(lab.id, name) / f"root{FILE}" for name in ("gpu01", "gpu03"))
     seen = {
-        "api-key.new on gpu03": lambda: on("gpu03", f"ls {FILE}.new 2>/dev/null; true") != "",
-        "a new key on gpu01": lambda: on("gpu01", f"cat {FILE}") != before,
+        "api-key.new on gpu03": last.with_name(f"{last.name}.new").exists,
+        "a new key on gpu01": lambda: first.read_text().strip() != before,
     }[moment]
     child = site.start("key rotate")
     try:
-        while child.poll() is None and not seen():
-            pass
+        while not seen():
+            assert child.poll() is None, f"{moment}: not seen"
     finally:
-        os.killpg(child.pid, 9)
+        with contextlib.suppress(ProcessLookupError):
+            os.killpg(child.pid, 9)
         child.communicate()
     ran = site.run("key rotate")
     assert ran.code == 0, ran.output

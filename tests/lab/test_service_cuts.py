@@ -4,6 +4,7 @@ afterwards was proven, and the same command again converges."""
 from __future__ import annotations
 
 import os
+import re
 import subprocess
 import time
 from collections.abc import Callable
@@ -28,13 +29,13 @@ TRANSACTION = "/var/lib/llamarig/transaction.json"
 PLACES = [
     "Connected",
     "changed: Server | Stage a generation",
-    "measure 1/24 answers",
-    "measure 4/24 answers",
-    "measure 7/24 answers",
-    "measure 10/24 answers",
-    "measure 14/24 answers",
-    "measure 18/24 answers",
-    "measure 22/24 answers",
+    "measure 1/36 answers",
+    "measure 6/36 answers",
+    "measure 11/36 answers",
+    "measure 16/36 answers",
+    "measure 22/36 answers",
+    "measure 28/36 answers",
+    "measure 34/36 answers",
     "changed: Proof | Prove the candidate",
 ]
 
@@ -63,9 +64,9 @@ def until(child: subprocess.Popen[str], place: str) -> None:
 
 
 def _answers(line: str) -> int | None:
-    if "measure " not in line or "/" not in line:
-        return None
-    return int(line.split("measure ")[1].split("/")[0])
+    """Answers done; between two stages of its job the line says `starting`."""
+    found = re.search(r"(\d+)/\d+ answers", line)
+    return int(found[1]) if found else None
 
 
 def job_over(on_host: OnHost) -> None:
@@ -113,7 +114,7 @@ def test_a_link_that_is_cut_at_the_switch(
     changes = depth(20)
     child = site.start("up", **changes)
     try:
-        until(child, "measure 24/24 answers")
+        until(child, "measure 24/36 answers")
         lab.unplug("gpu01")
         output, _ = child.communicate(timeout=BOUND_SECONDS)
     finally:
@@ -141,7 +142,7 @@ def reboot(lab: Lab, on_host: OnHost) -> None:
     lab.restart("gpu01")
 
 
-@pytest.mark.parametrize("place", ["measure 10/24 answers", "changed: Proof | Prove the candidate"],
+@pytest.mark.parametrize("place", ["measure 16/36 answers", "changed: Proof | Prove the candidate"],
                          ids=["in the proof", "right after the switch"])  # fmt: skip
 @pytest.mark.cell("the host is rebooted: {case}", ONE_OF_BOTH)
 def test_a_reboot(site: Any, lab: Lab, on_host: OnHost, before: int, place: str) -> None:
@@ -155,7 +156,7 @@ def test_a_reboot(site: Any, lab: Lab, on_host: OnHost, before: int, place: str)
 
 @pytest.mark.parametrize(
     ("number", "place"),
-    list(enumerate([PLACES[1], PLACES[2], PLACES[5], "measure 24/24 answers", PLACES[9]], 30)),
+    list(enumerate([PLACES[1], PLACES[2], PLACES[5], "measure 24/36 answers", PLACES[9]], 30)),
     ids=["staged", "the proof begins", "half proven", "at the switch", "right after the switch"],
 )
 @pytest.mark.cell("the power is cut (PID 1 killed): {case}", ONE_OF_BOTH)

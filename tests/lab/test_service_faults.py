@@ -129,12 +129,10 @@ def test_a_live_form_that_does_not_answer(
 def test_two_operators_at_once(
     site: Any, lab: Lab, tmp_path: Any, on_host: OnHost, before: int
 ) -> None:
-    from conftest import Site
-
     child = site.start("up", draft_n_max=2)
     try:
         assert any("prove generation" in line for line in child.stdout)
-        other = Site(tmp_path / "other", lab).run("up", "opspw", draft_n_max=1)
+        other = type(site)(tmp_path / "other", lab).run("up", "opspw", draft_n_max=1)
         assert other.code == 1, other.output
         (line,) = other.host()["problems"]
         assert re.search(r"lock: held by \S+@\S+ \(pid \d+\) since \d{4}-\d\d-\d\d", line), line

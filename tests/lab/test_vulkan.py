@@ -13,6 +13,7 @@ from typing import Any
 
 import pytest
 
+from llamarig.rehearsal import model
 from llamarig.rehearsal.lab import Lab
 
 pytestmark = [
@@ -24,7 +25,7 @@ OnHost = Callable[[str], str]
 # Few tokens, one round: a block starts four servers, each loading for about half a minute and
 # answering at about 3 tokens per second.
 VULKAN = {
-    "backend": "vulkan", "proof_tokens": 32, "proof_rounds": 1, "proof_max_rounds": 1,
+    "backend": "vulkan", "proof_tokens": 32, "proof_rounds": 4, "proof_max_rounds": 4,
     "proof_timeout_minutes": 40, "build_timeout_minutes": 60,
 }  # fmt: skip
 
@@ -75,10 +76,11 @@ def test_with_a_device_named_all_weights_are_on_it(site: Any, on_host: OnHost) -
     assert set(record["residency"]) == {"baseline", "mtp"}, record
     for seen in record["residency"].values():
         assert seen["offloaded"] == seen["layers"] == 98
-        assert seen["device"]["Vulkan0"] == pytest.approx(24.66, abs=0.5)
+        # All tensors but the embedding, which stays in main memory.
+        assert seen["device"]["Vulkan0"] * 2**20 > 0.9 * model.cached("good").stat().st_size
         assert seen["init_error"] is None
     assert len(record["samples"]) > 0
     assert record["samples"][-1]["predicted_n"] == 32
     # Whether it passes is the processor's business; that it was measured to the end is ours.
-    assert record["verdict"] in ("pass", "fail", "inconclusive")
+    assert record["verdict"] in ("pass", "fail", "undecided")
     assert "min_speedup" in record

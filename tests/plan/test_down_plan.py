@@ -47,6 +47,7 @@ DEPLOYED: dict[str, list[str]] = {
                             "===", "llamarig:x:997:", "===", "user llamarig", "group llamarig"],
     "/var/lib/llamarig/folders": [HOME, "/data", f"{HOME}/hub"],
     "nft list table": ["table", "enabled"],
+    "sha256sum -- ": ["metrics /var/lib/node/llamarig.prom", "enabled"],
 }  # fmt: skip
 
 
@@ -89,13 +90,15 @@ def test_down_stops_and_takes_the_access_away_alone(planned: Callable[..., Comma
     assert "/etc/systemd/system/llama-server.service " in units
     assert "llama-server.service.d" not in units
     assert "delete table inet llamarig" in "\n".join(found["Remove the firewall's rules"])
+    assert "rm -f /var/lib/node/llamarig.prom" in found["Remove the check by the timer"]
     assert set(found) == {"Stop the service and its jobs", "Remove the firewall's rules",
-                          "Remove the units", "See that it is gone"}  # fmt: skip
+                          "Remove the check by the timer", "Remove the units",
+                          "See that it is gone"}  # fmt: skip
 
 
 def test_a_purge_takes_the_rest_and_the_records_last(planned: Callable[..., Commands]) -> None:
     found = planned(Extent.PURGE, DEPLOYED)
-    assert list(found)[3:] == [
+    assert list(found)[4:] == [
         "Take back what apt was told", "Remove the packages", "Remove the accounts",
         "Remove the folders", "See that it is gone",
     ]  # fmt: skip

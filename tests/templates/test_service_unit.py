@@ -10,8 +10,9 @@ from pathlib import Path
 import pytest
 
 from llamarig.settings import Settings
-from llamarig.tasks import generation
+from llamarig.tasks import check_files, generation
 from llamarig.tasks.cuda import nodes
+from llamarig.tasks.facts.check import TIMER, TIMER_PATH, UNIT, UNIT_PATH
 
 GOLDEN = Path(__file__).parent / "golden"
 LIVE, _, MTP = generation.UNITS
@@ -25,6 +26,12 @@ def text(name: str = LIVE, systemd: int = 252, **values: object) -> str:
         settings, 1, "b1", "/data/m.gguf", "f" * 64, systemd=systemd
     )  # fmt: skip
     return rendered.files[name]
+
+
+def check(path: str = UNIT_PATH, **values: object) -> str:
+    """A unit of the check by the timer; the program's name changes with every change of it."""
+    files = check_files.wanted(Settings.model_validate({"check": "daily", **values}))
+    return re.sub(r"onhost-\w+\.pyz", "onhost-x.pyz", files[path])
 
 
 def root(folder: Path, units: dict[str, str]) -> Path:
@@ -60,6 +67,33 @@ def test_systemd_knows_every_directive(tmp_path: Path, backend: str) -> None:
         assert (done.returncode, done.stderr) == (0, "")
 
 
+@pytest.mark.parametrize("backend", BACKENDS)
+def test_systemd_takes_the_check_and_it_is_closed(tmp_path: Path, backend: str) -> None:
+    values = {"backend": backend, "metrics_folder": "/home/me/metrics"}
+    units = {UNIT: check(**values), TIMER: check(TIMER_PATH, **values)}
+    folder = root(tmp_path, units)
+    python = folder / "usr" / "bin" / "python3"
+    python.parent.mkdir(parents=True)
+    python.write_text("#!/bin/sh\n")
+    python.chmod(0o755)
+    done = verify(folder, *units)
+    assert (done.returncode, done.stderr) == (0, "")
+    assert "\nProtectHome=read-only\n" in units[UNIT]
+    assert ("\nPrivateDevices=yes\n" in units[UNIT]) is (backend != "cuda")
+    assert exposure(folder / "etc/systemd/system" / UNIT) <= 3.0
+
+
+@pytest.mark.parametrize("period", ["hourly", "daily", "weekly"])
+def test_systemd_knows_the_period(period: str) -> None:
+    done = subprocess.run(
+        ["systemd-analyze", "calendar", period], capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 0
+    timer = check(TIMER_PATH, check=period)
+    assert f"\nOnCalendar={period}\n" in timer
+    assert "\nPersistent=false\n" in timer
+
+
 def test_a_misspelt_directive_would_be_seen(tmp_path: Path) -> None:
     wrong = text(backend="cpu").replace("ProtectClock=", "ProtectClok=")
     assert "ProtectClok" in verify(root(tmp_path, {LIVE: wrong}), LIVE).stderr
@@ -70,13 +104,18 @@ def test_exposure(tmp_path: Path, backend: str, limit: float) -> None:
     for name in (LIVE, MTP):
         path = tmp_path / name
         path.write_text(text(name, backend=backend))
-        done = subprocess.run(
-            ["systemd-analyze", "security", "--offline=true", "--no-pager", str(path)],
-            capture_output=True, text=True, check=False, timeout=60,
-        )  # fmt: skip
-        found = re.search(r"exposure level for \S+: ([0-9.]+)", done.stdout)
-        assert found, done.stdout + done.stderr
-        assert float(found[1]) <= limit
+        assert exposure(path) <= limit
+
+
+def exposure(unit: Path) -> float:
+    """systemd's own figure for how open a unit is, 0 to 10."""
+    done = subprocess.run(
+        ["systemd-analyze", "security", "--offline=true", "--no-pager", str(unit)],
+        capture_output=True, text=True, check=False, timeout=60,
+    )  # fmt: skip
+    found = re.search(r"exposure level for \S+: ([0-9.]+)", done.stdout)
+    assert found, done.stdout + done.stderr
+    return float(found[1])
 
 
 @pytest.mark.parametrize(
@@ -89,6 +128,9 @@ def test_exposure(tmp_path: Path, backend: str, limit: float) -> None:
         ("vulkan-gpu-localhost.service", text(backend="vulkan", gpu=0, bind="localhost")),
         ("card-cuda.service", nodes.unit(Settings(gpu=1))),
         ("card-vulkan.service", nodes.unit(Settings(backend="vulkan", gpu=1))),
+        ("check-cpu.service", check(backend="cpu")),
+        ("check-cuda.service", check(metrics_folder="/var/lib/prometheus/node-exporter")),
+        ("check-weekly.timer", check(TIMER_PATH, check="weekly")),
     ],
 )  # fmt: skip
 def test_the_unit_is_the_one_we_looked_at(file: str, unit: str) -> None:

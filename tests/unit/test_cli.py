@@ -29,10 +29,29 @@ def test_a_pass_is_every_host_proven() -> None:
 
 @pytest.mark.parametrize(
     "change",
-    [{"failed": 1}, {"problems": ["x"]}, {"smoke": None}, {"smoke": {"verdict": "inconclusive"}}],
+    [{"failed": 1}, {"problems": ["x"]}, {"smoke": None}, {"smoke": {"verdict": "undecided"}}],
 )
 def test_one_host_that_is_not_proven_fails_the_run(change: dict[str, object]) -> None:
     assert not deploy.proven(result(a=PASSED, b={**PASSED, **change}))
+
+
+UNDECIDED = {**PASSED, "failed": 1, "problems": ["x"], "undecided": True}
+
+
+@pytest.mark.parametrize(
+    ("hosts", "status"),
+    [
+        ([PASSED], 0),
+        ([PASSED, UNDECIDED], 3),
+        ([UNDECIDED, {**PASSED, "failed": 1}], 1),
+        ([{**PASSED, "problems": ["x"]}], 1),
+    ],
+)
+def test_undecided_has_an_exit_status_of_its_own(
+    hosts: list[dict[str, object]], status: int
+) -> None:
+    found = result(**{f"gpu{number}": each for number, each in enumerate(hosts)})
+    assert deploy.status(found, deploy.deployed(found)) == status
 
 
 def test_the_table_says_what_was_measured() -> None:
@@ -40,6 +59,7 @@ def test_the_table_says_what_was_measured() -> None:
         "gpu01", "b1", "m.gguf", "201.3", "424.0", "2.04x [1.84, 2.26]", "97%", "pass",
     ]  # fmt: skip
     assert table.row("gpu02", {"problems": ["x"]})[-1] == "FAILED"
+    assert table.row("gpu03", UNDECIDED)[-1] == "undecided"
 
 
 def test_a_limit_is_by_name_pattern_and_group() -> None:

@@ -60,7 +60,8 @@ def test_nothing_changed_is_no_drift() -> None:
         ({"spec_type": "none"}, "without --spec-type draft-mtp, without --spec-draft-n-max 3"),
         ({"service_user": "llm"}, "User=llamarig -> llm, Group=llamarig -> llm"),
         ({"proof_port": 18081}, "--port 18080 -> 18081"),
-        ({"proof_tokens": 256}, "proof_tokens 192 -> 256"),
+        ({"proof_suite": "bench"}, "other prompts in proof_suite"),
+        ({"proof_tokens": 256}, "proof_tokens 128 -> 256"),
         ({"context": 512, "temperature": 1.0}, "-c 8192 -> 512, --temp 0.6 -> 1.0"),
     ],
 )

@@ -19,8 +19,18 @@ def server(host: str = "0.0.0.0", port: int = 8080) -> recipe.Server:
 
 
 def test_defaults_are_the_walkthrough() -> None:
-    argv = recipe.arguments(Settings(), server())
+    argv = recipe.arguments(Settings(metrics=False), server())
     assert argv == ["llama-server", "-m", "m.gguf", *shlex.split(WALKTHROUGH)]
+
+
+def test_what_the_walkthrough_has_not_is_said_by_settings() -> None:
+    plain = recipe.arguments(Settings(metrics=False), server())
+    more = recipe.arguments(Settings(draft_p_min=0.5), server())
+    assert [each for each in more if each not in plain] == [
+        "--spec-draft-p-min", "0.5", "--metrics",
+    ]  # fmt: skip
+    baseline = recipe.arguments(Settings(draft_p_min=0.5), server(), mtp=False)
+    assert "--spec-draft-p-min" not in baseline
 
 
 def test_baseline_differs_in_speculation_alone() -> None:

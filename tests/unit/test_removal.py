@@ -28,6 +28,7 @@ EVERYTHING = Found(
         Leftover("service", "llama-server.service", "active"),
         Leftover("link", "/etc/systemd/system/llama-server.service"),
         Leftover("foreign", "/etc/systemd/system/llama-server.service.d", "somebody's"),
+        Leftover("metrics", "/var/lib/node/llamarig.prom"),
         Leftover("apt", "/etc/apt/preferences.d/llamarig-cuda.pref"),
         Leftover("folder", "/opt/llamarig", size=10**9),
         Leftover("folder", "/etc/llamarig", size=4096),
@@ -56,7 +57,8 @@ def names(items: list[Leftover]) -> set[str]:
 
 def test_without_purge_only_the_service_and_its_access_go() -> None:
     found = removal(EVERYTHING, Extent.SERVICE)
-    assert {each.kind for each in found.goes} == {"job", "service", "link", "firewall"}
+    kinds = {"job", "service", "link", "firewall", "metrics"}
+    assert {each.kind for each in found.goes} == kinds
     assert {BLOB, "/opt/llamarig", "/etc/llamarig", "git", "llamarig"} <= names(found.stays)
 
 

@@ -79,7 +79,7 @@ def test_a_value_outside_its_type_or_limits(key: str, value: object, line: str) 
         ("model_revision", COMMIT),
         ("model_sha256", SHA256),
         ("sudo_password_file", "~/.config/llamarig/sudo"),
-        ("extra_args", ["--metrics", "-b", "1024", "--temp-like"]),
+        ("extra_args", ["--verbose-prompt", "-b", "1024", "--temp-like"]),
         ("extra_args", []),
         ("service_user", "_llama-1"),
         ("flash_attention", "auto"),
@@ -164,8 +164,8 @@ def test_keys_of_others_are_let_through() -> None:
             '"off" (llama-server refuses the rest)',
         ),
         (
-            {"proof_rounds": 5},
-            "proof_max_rounds: found 4, allowed: at least proof_rounds, which is 5",
+            {"proof_rounds": 20},
+            "proof_max_rounds: found 16, allowed: at least proof_rounds, which is 20",
         ),
         (
             {"context": 256, "proof_tokens": 256},
@@ -239,7 +239,7 @@ def test_all_faults_are_found_at_once_also_those_between_sound_settings() -> Non
 
 def test_a_rule_waits_for_the_values_it_rests_on() -> None:
     assert len(lines(flash_attention="of")) == 1
-    assert len(lines(proof_rounds=11, proof_max_rounds=1)) == 1
+    assert len(lines(proof_rounds=41, proof_max_rounds=4)) == 1
 
 
 def test_the_same_fault_on_all_hosts_is_one_line() -> None:

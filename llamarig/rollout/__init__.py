@@ -1,0 +1,1 @@
+"""A rollout over several hosts: who goes when, what becomes of it. It reaches no host itself."""

@@ -1,0 +1,103 @@
+"""The proof says what is true: models of known acceptance, no speculation at all, a busy host."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from llamarig.rehearsal import hosts, model
+from llamarig.rehearsal.lab import Lab
+from llamarig.rehearsal.shape import Shape
+
+pytestmark = [
+    pytest.mark.lab,
+    pytest.mark.fault,
+    pytest.mark.skipif(os.geteuid() != 0, reason="made hosts need root"),
+]
+OnHost = Callable[[str], str]
+FROM_DEPLOYED = True
+DEPTH = 3
+OWN = "/data/own"
+
+
+def share(acceptance: float) -> float:
+    """How many words the head has to know for this share of its drafts to be accepted: one is
+    accepted only if all before it were, so of three a + a^2 + a^3 are."""
+    low, high = 0.0, 1.0
+    for _ in range(40):
+        middle = (low + high) / 2
+        expected = sum(middle**position for position in range(1, DEPTH + 1)) / DEPTH
+        low, high = (middle, high) if expected < acceptance else (low, middle)
+    return low
+
+
+def give(lab: Lab, path: Path) -> str:
+    """Put a file of ours on the host; its path there."""
+    target = f"{OWN}/{path.name}"
+    done = lab.ssh("gpu01", f"mkdir -p {OWN} && chmod 755 {OWN}", sudo=True)
+    assert done.returncode == 0, done.stderr
+    state = lab.state
+    argv = hosts.ssh_argv(state, state.host("gpu01"), "ops", [f"sudo -n tee {target} >/dev/null"])
+    with path.open("rb") as file:
+        subprocess.run(argv, stdin=file, check=True, timeout=120)
+    return target
+
+
+@pytest.mark.parametrize(("acceptance", "verdict"), [(0.3, "fail"), (0.6, "fail"), (0.9, "pass")])
+def test_a_known_acceptance_is_given_back(
+    site: Any, lab: Lab, tmp_path: Path, acceptance: float, verdict: str
+) -> None:
+    path = tmp_path / f"accepts-{acceptance:.0%}.gguf".replace("%", "")
+    model.make(path, Shape(acceptance=share(acceptance)))
+    ran = site.run(
+        "up", model_path=give(lab, path), model_sha256=None, draft_n_max=DEPTH,
+        min_acceptance_length=1.0,
+    )  # fmt: skip
+    found = ran.host()["smoke"]
+    assert found["acceptance"] == pytest.approx(acceptance, abs=0.05), ran.output
+    assert found["acceptance_length"] == pytest.approx(1 + DEPTH * acceptance, abs=0.25)
+    assert found["verdict"] == verdict, found["reason"]
+    assert found["answers_equal"] is True
+
+
+def test_without_speculation_the_ratio_is_one_and_the_verdict_fail(site: Any) -> None:
+    ran = site.run("up", spec_type="none")
+    found = ran.host()["smoke"]
+    low, high = found["interval"]
+    assert ran.code == 1, ran.output
+    assert low <= 1.0 <= high, found["reason"]
+    assert found["verdict"] == "fail"
+    assert found["acceptance_length"] == 1.0
+
+
+@pytest.fixture
+def busy(on_host: OnHost) -> Iterator[None]:
+    loops = "for core in $(seq $(nproc)); do while :; do :; done & done; wait"
+    on_host(f"systemd-run -q --unit=busy sh -c '{loops}'")
+    yield
+    on_host("systemctl stop busy")
+
+
+def test_a_busy_host_is_undecided_and_says_why(site: Any, busy: None) -> None:
+    ran = site.run("smoke --full", proof_rounds=4, proof_max_rounds=6)
+    found = ran.host()["smoke"]
+    if found["verdict"] == "pass":  # then from clean rounds alone
+        assert (ran.code, found["rounds"] >= 4) == (0, True), ran.output
+        return
+    assert found["verdict"] == "undecided", ran.output
+    assert ran.code == 3, ran.output
+    assert "other programs took more than 10%" in found["reason"]
+    assert found["disturbances"]["cpu"] >= 1
+
+
+def test_ten_runs_in_a_row_agree(site: Any) -> None:
+    found = [site.run("smoke --full").host()["smoke"] for _ in range(10)]
+    for each in found:
+        print(f"{each['speedup']:.3f} {each['interval']} {each['rounds']} rounds")
+    assert {each["verdict"] for each in found} == {"pass"}
+    assert max(each["interval"][0] for each in found) <= min(each["interval"][1] for each in found)

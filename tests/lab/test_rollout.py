@@ -1,0 +1,215 @@
+"""A rollout on three made hosts: what it leaves alone when something breaks, and how it goes on."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from lock_holder import held_lock
+
+from llamarig.rehearsal.lab import Lab
+
+pytestmark = [
+    pytest.mark.lab,
+    pytest.mark.fault,
+    pytest.mark.skipif(os.geteuid() != 0, reason="made hosts need root"),
+]
+OnHost = Callable[[str, str], str]
+HOSTS = ("gpu01", "gpu02", "gpu03")
+# What a deploy would change on a host, newest change and size.
+TOUCHED = (
+    "find /opt /var/lib/llamarig /data /etc/systemd/system /etc/passwd "
+    "-printf '%p %s %T@\\n' 2>/dev/null | sort | sha256sum"
+)
+LOCK = "/run/lock/llamarig.lock"
+UNTOUCHED = "what served before, on the hosts that were left"
+
+
+@pytest.fixture(scope="module")
+def lab(deployed: str) -> Iterator[Lab]:
+    """Three hosts that serve the same proven generation."""
+    made = Lab(f"roll{os.getpid() % 1000}")
+    try:
+        made.up(3, snapshot=deployed, services=True, agreed=lambda question: True)
+        yield made
+    finally:
+        made.down()
+
+
+@pytest.fixture(scope="module")
+def on(lab: Lab) -> OnHost:
+    def run(host: str, command: str) -> str:
+        done = lab.ssh(host, command, sudo=True)
+        assert done.returncode == 0, f"{command}: {done.stdout}{done.stderr}"
+        return done.stdout.strip()
+
+    return run
+
+
+@pytest.fixture
+def settled(site: Any, lab: Lab) -> None:
+    """All three serve what the settings ask for."""
+    ran = site.run("up")
+    assert ran.code == 0, ran.output
+
+
+def parts(ran: Any) -> list[tuple[str, list[str]]]:
+    """The runs of a rollout: kind and hosts."""
+    return [(part["kind"], part["hosts"]) for part in ran.report["rollout"]["waves"]]
+
+
+def serving(on: OnHost) -> dict[str, str]:
+    """The context that each host's live unit serves with; every unit runs."""
+    for host in HOSTS:
+        assert on(host, "systemctl is-active llama-server") == "active"
+    unit = "grep -o -e '-c [0-9]*' /opt/llamarig/current/llama-server.service"
+    return {host: on(host, unit) for host in HOSTS}
+
+
+def until(child: subprocess.Popen[str], words: str) -> str:
+    """Read the run's output up to a line that has the words."""
+    seen = ""
+    for line in child.stdout or ():
+        seen += line
+        if words in line:
+            return seen
+    raise AssertionError(f"{words}: not seen in {seen}")
+
+
+def proving(on: OnHost, host: str) -> None:
+    """Wait until the host measures."""
+    deadline = time.monotonic() + 120
+    units = "systemctl list-units --plain --no-legend 'llamarig-prove-*'"
+    while not on(host, units):
+        assert time.monotonic() < deadline
+        time.sleep(0.3)
+
+
+@pytest.mark.usefixtures("settled")
+def test_a_second_run_is_one_look_and_changes_nothing(site: Any, on: OnHost) -> None:
+    before = {host: on(host, TOUCHED) for host in HOSTS}
+    ran = site.run("up")
+    assert ran.code == 0, ran.output
+    assert parts(ran) == [("look", list(HOSTS))]
+    assert [ran.host(host)["changed"] for host in HOSTS] == [0, 0, 0]
+    assert {host: on(host, TOUCHED) for host in HOSTS} == before
+    # A run of the story itself finds nothing either.
+    for host in HOSTS:
+        alone = site.run(f"up --limit {host}")
+        assert (alone.code, alone.host(host)["changed"]) == (0, 0), alone.output
+
+
+def test_a_changed_flag_is_rolled_host_by_host(site: Any, on: OnHost) -> None:
+    ran = site.run("up", context=4096)
+    assert ran.code == 0, ran.output
+    assert parts(ran) == [
+        ("look", list(HOSTS)), ("canary", ["gpu01"]), ("stage", ["gpu02", "gpu03"]),
+        ("wave", ["gpu02"]), ("wave", ["gpu03"]),
+    ]  # fmt: skip
+    assert set(serving(on).values()) == {"-c 4096"}
+
+
+@pytest.mark.usefixtures("settled")
+@pytest.mark.cell("the canary fails its proof", UNTOUCHED)
+def test_a_canary_that_fails_leaves_the_others_untouched(site: Any, on: OnHost) -> None:
+    before = {host: on(host, TOUCHED) for host in HOSTS[1:]}
+    live = serving(on)
+    ran = site.run("up", spec_type="none")
+    assert ran.code == 1, ran.output
+    assert ran.report["rollout"]["left"] == ["gpu02", "gpu03"]
+    assert "left as they are, the canary failed: gpu02, gpu03" in ran.output
+    assert "gpu01: FAILED: " in ran.output
+    assert "--exclude gpu01" in ran.output
+    assert {host: on(host, TOUCHED) for host in HOSTS[1:]} == before
+    assert serving(on) == live
+
+
+@pytest.mark.cell("a host is down from the start", "the new one on all others")
+def test_a_host_that_is_down_is_named_and_stops_nobody(site: Any, lab: Lab, on: OnHost) -> None:
+    lab.kill("gpu01")
+    try:
+        ran = site.run("up", context=4352)
+    finally:
+        lab.restart("gpu01")
+    assert ran.code == 1, ran.output
+    assert "could not connect" in ran.host("gpu01")["problems"][0]
+    assert ran.report["rollout"]["left"] == []
+    again = site.run("up", context=4352)
+    assert again.code == 0, again.output
+    assert parts(again) == [("look", list(HOSTS)), ("canary", ["gpu01"])]
+    assert set(serving(on).values()) == {"-c 4352"}
+
+
+@pytest.mark.cell(
+    "the controller is killed between two waves", "the one from before or the new one"
+)
+def test_a_killed_controller_goes_on_where_it_stopped(site: Any, on: OnHost) -> None:
+    child = site.start("up", context=4608)
+    try:
+        until(child, "wave 2 of 2: gpu03")
+    finally:
+        os.killpg(child.pid, 9)
+        child.communicate()
+    assert serving(on)["gpu02"] == "-c 4608"
+    proofs = "stat -c %Y /opt/llamarig/current/proof.json"
+    before = {host: on(host, proofs) for host in HOSTS[:2]}
+    ran = site.run("up", context=4608)
+    assert ran.code == 0, ran.output
+    assert parts(ran) == [("look", list(HOSTS)), ("canary", ["gpu03"])]
+    assert {host: on(host, proofs) for host in HOSTS[:2]} == before
+    assert set(serving(on).values()) == {"-c 4608"}
+
+
+@pytest.mark.cell("two rollouts at once", "the first one's on all hosts")
+def test_the_second_of_two_rollouts_is_told_who_holds_the_lock(
+    site: Any, lab: Lab, on: OnHost, tmp_path: Path
+) -> None:
+    first = site.start("up", context=4864)
+    try:
+        proving(on, "gpu01")
+        second = type(site)(tmp_path / "clone", lab).run("up", context=5120)
+        output, _ = first.communicate(timeout=1200)
+    finally:
+        first.kill()
+    assert second.code == 1
+    assert "gpu01: FAILED: lock: held by " in second.output
+    assert second.report["rollout"]["left"] == ["gpu02", "gpu03"]
+    assert first.returncode == 0, output
+    assert set(serving(on).values()) == {"-c 4864"}
+
+
+@pytest.mark.cell("the lock's owner renews it no longer", "the one from before")
+def test_only_a_lock_that_is_not_renewed_is_broken(site: Any, lab: Lab, on: OnHost) -> None:
+    assert site.run("up", context=4864).code == 0
+    with held_lock(lab, "gpu02"):
+        fresh = site.run("up --limit gpu02 --break-lock", context=4864)
+        assert fresh.code == 1
+        assert "lock: held by ada@desk since today, renewed " in fresh.output
+        assert "--break-lock takes only what is not renewed for 30 s" in fresh.output
+        on("gpu02", f"touch -d '40 seconds ago' {LOCK}")
+        told = site.run("up --limit gpu02", context=4864)
+        assert "`up --break-lock` takes it" in told.output
+        on("gpu02", f"touch -d '40 seconds ago' {LOCK}")
+        broken = site.run("up --limit gpu02 --break-lock", context=4864)
+    assert (broken.code, broken.host("gpu02")["changed"]) == (0, 0), broken.output
+    assert "broke the lock of ada@desk, since today, last renewed " in broken.output
+
+
+def test_a_run_that_lost_its_lock_ends_on_that_host(site: Any, lab: Lab, on: OnHost) -> None:
+    child = site.start("up --limit gpu03", context=5376, lock_lease_seconds=20)
+    try:
+        proving(on, "gpu03")
+        on("gpu03", f"find /proc/[0-9]*/fd -lname {LOCK} | cut -d/ -f3 | xargs kill -9")
+        output, _ = child.communicate(timeout=120)
+    finally:
+        child.kill()
+    assert child.returncode == 1
+    assert "lock: lost, this run did not renew it in time or somebody broke it" in output
+    assert "Traceback" not in output
+    ran = site.run("up --limit gpu03", context=5376)
+    assert ran.code == 0, ran.output
