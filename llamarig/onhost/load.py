@@ -13,10 +13,6 @@ from dataclasses import dataclass
 # Share of the whole machine that others may use while a sample still counts. A tenth of the
 # machine moved the server's own figure by less than the spread of undisturbed runs.
 LIMIT = 0.10
-# Share of the time in which something waited for a processor, by the kernel's own account. While
-# undisturbed proofs ran on two processors it was up to 0.33 (their threads wait for each other);
-# a quota on the service, which takes no processor time for others, shows here alone.
-PRESSURE_LIMIT = 0.5
 PRESSURE = "/proc/pressure/cpu"
 _TICKS = os.sysconf("SC_CLK_TCK")
 
@@ -80,7 +76,11 @@ def foreign_share(before: Moment, after: Moment, cores: int) -> float:
 
 
 def pressure(before: Moment, after: Moment) -> float | None:
-    """Share of the time (0 to 1) between two moments in which something waited for a processor."""
+    """Share of the time (0 to 1) between two moments in which something waited for a processor.
+
+    Context, no judgement: the server's own threads make a third of it on two processors, and one
+    niced program, which takes nothing from anybody, makes it 1.
+    """
     if before.waited is None or after.waited is None:
         return None
     seconds = max(after.when - before.when, 1e-6)

@@ -18,7 +18,7 @@ from llamarig.onhost.sample import Taken
 ARMS = ("baseline", "mtp")
 WORDS = {"pass": "reaches", "fail": "is below", "undecided": "does not surely reach"}
 CAUSES = {
-    "cpu": f"other programs took more than {load.LIMIT:.0%} of the processors, or kept it waiting",
+    "cpu": f"other programs took more than {load.LIMIT:.0%} of the processors",
     "throttling": "the card held its clocks back for heat or a fault",
     "clients": "other clients were served meanwhile",
 }

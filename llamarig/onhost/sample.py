@@ -38,8 +38,7 @@ class Taken:
     @property
     def disturbed(self) -> list[str]:
         """What makes the figure worthless; nothing for a clean one."""
-        crowded = self.foreign > load.LIMIT or (self.pressure or 0.0) > load.PRESSURE_LIMIT
-        found = (crowded, bool(self.throttled), self.others > 0)
+        found = (self.foreign > load.LIMIT, bool(self.throttled), self.others > 0)
         return [cause for cause, there in zip(CAUSES, found, strict=True) if there]
 
     def document(self) -> dict[str, Any]:

@@ -20,7 +20,6 @@ from llamarig.onhost.live_server import Live
 def quiet(monkeypatch: pytest.MonkeyPatch) -> None:
     """Whatever else this machine does is no part of a test."""
     monkeypatch.setattr(load, "LIMIT", 2.0)
-    monkeypatch.setattr(load, "PRESSURE_LIMIT", 2.0)
 
 
 @pytest.fixture

@@ -23,8 +23,7 @@ def taken(**changes: object) -> Taken:
         ({}, []),
         ({"foreign": 0.1}, []),
         ({"foreign": 0.11}, ["cpu"]),
-        ({"pressure": 0.33}, []),
-        ({"pressure": 0.6}, ["cpu"]),
+        ({"pressure": 1.0}, []),
         ({"throttled": ["power brake"], "others": 3}, ["throttling", "clients"]),
     ],
 )
