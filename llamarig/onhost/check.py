@@ -78,8 +78,6 @@ def _watched(server: Live, seconds: float) -> str | None:
     share = load.foreign_share(begun, ended, os.cpu_count() or 1)
     if share > load.LIMIT:
         return f"other programs use {share:.0%} of the processors"
-    if (load.pressure(begun, ended) or 0.0) > load.PRESSURE_LIMIT:
-        return "programs wait for a processor"
     return None
 
 

@@ -35,7 +35,6 @@ CONFIG: dict[str, Any] = {
 def quiet(monkeypatch: pytest.MonkeyPatch) -> None:
     """Whatever else this machine does is no part of a test."""
     monkeypatch.setattr(load, "LIMIT", 2.0)
-    monkeypatch.setattr(load, "PRESSURE_LIMIT", 2.0)
 
 
 def baseline(tps: float = 44.0) -> list[Taken]:
