@@ -12,8 +12,8 @@ from llamarig.settings import Settings
 from llamarig.tasks import proof, switch_job
 from llamarig.tasks.operations import jobs
 
-# How long a request waits for a moment in which nobody is served.
-PATIENCE_SECONDS = 60
+# How long a measurement waits in all for moments in which nobody is served.
+PATIENCE_SECONDS = 120
 
 
 def config(settings: Settings, kind: str, patience_s: int) -> dict[str, Any]:

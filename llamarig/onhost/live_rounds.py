@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from typing import Any
 
 from llamarig.onhost import slots, text, watch
@@ -19,11 +20,12 @@ class BusyError(Exception):
 
 class LiveRounds:
     """config: prompts [{id, class, text}], warmup, warmup_tokens, backend, gpu, rounds, patience_s
-    (how long to wait for users before each request). tokens: of an answer, as in the proof."""
+    (how long to wait for users in all). tokens: of an answer, as in the proof."""
 
     def __init__(self, config: dict[str, Any], server: Live, tokens: int) -> None:
         self.config, self.server, self.tokens = config, server, tokens
         self.samples: list[Taken] = []
+        self.patience = float(config["patience_s"])
 
     def warm_up(self) -> None:
         """A first answer that does not count: an idle card has low clocks.
@@ -73,10 +75,12 @@ class LiveRounds:
         )  # fmt: skip
 
     def _free(self) -> list[slots.Slot]:
-        patience = self.config["patience_s"]
-        found = self.server.idle(patience)
+        begun = time.monotonic()
+        found = self.server.idle(self.patience)
+        self.patience = max(0.0, self.patience - (time.monotonic() - begun))
         if found is None:
             raise BusyError(
-                f"busy: in {patience:.0f} s there was no moment in which nobody was served"
+                f"busy: users were served; {self.config['patience_s']:.0f} s of waiting in all "
+                "were not enough"
             )
         return found

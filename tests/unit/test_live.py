@@ -147,7 +147,7 @@ def test_a_server_that_is_never_free_is_asked_nothing(tmp_path: Path) -> None:
         found = measured(fake, tmp_path)
     assert fake.asked == []
     assert (found["verdict"], found["busy"], found["samples"]) == ("undecided", True, [])
-    assert found["reason"].startswith("busy: in 0 s there was no moment")
+    assert found["reason"].startswith("busy: users were served; 0 s of waiting")
 
 
 def test_users_that_come_meanwhile_end_it(tmp_path: Path) -> None:
