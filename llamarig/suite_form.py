@@ -73,6 +73,9 @@ class Document(BaseModel):
 
 def faults(content: dict[Any, Any]) -> list[str]:
     """All that is wrong with what a suite's YAML holds."""
+    if not content.keys() & Document.model_fields.keys():
+        # Some other file, which may be secret: none of its text is repeated.
+        return ["found neither about, warmup nor prompts, expected all three; it is no suite"]
     lines = [f"prompts: id {each}: found twice, allowed: once" for each in _twice(content)]
     try:
         Document.model_validate(content)

@@ -140,8 +140,8 @@ def _proof_inputs(before: str, after: str) -> list[str]:
 
 
 def running(known: GenerationState, live: LiveState) -> list[str]:
-    """Lines for what runs beside what `current` names."""
-    lines = []
+    """Lines for what runs beside what `current` names, and for damaged files."""
+    lines = [f"{each}; `llamarig up` makes another" for each in known.damaged]
     if known.unfinished:
         lines.append("a switch was cut off and nobody saw it end; `llamarig up` settles it")
     if live.active == "active" and live.generation != known.current:

@@ -59,12 +59,21 @@ def _kept(config: dict[str, Any], record: dict[str, Any]) -> bool:
 def _record(
     config: dict[str, Any], record: dict[str, Any], bench: Rounds, old: dict[str, Any] | None
 ) -> None:
-    """Write down what came out, whatever it was; a reused proof is no new measurement."""
-    write_json(config["record"], record)
+    """Write down what came out; a reused proof is no new measurement. A proof that never came to
+    measuring takes nothing away from one that passed."""
+    if bench.samples or old or not _passed(config["record"]):
+        write_json(config["record"], record)
     if config["flip"] and record["verdict"] != "pass":
         switch.note(config, record["reason"])
     if bench.samples and not old:
         measurements.append(config["measurements"], record)
+
+
+def _passed(path: str) -> bool:
+    try:
+        return bool(read_json(path).get("verdict") == "pass")
+    except (OSError, ValueError, AttributeError):
+        return False
 
 
 def main(path: str) -> int:

@@ -17,6 +17,7 @@ from llamarig.onhost.errors import Stop
 from llamarig.onhost.files import read_json, replace_link, sync_folder, write_json
 
 LIVE = "the live server"
+UNDER_WAY = {"to", "from", "stopped", "flipped", "reason"}
 UNFINISHED = "it was stopped before it was over"
 
 
@@ -39,11 +40,12 @@ def _name(root: str, link: str, number: int | None) -> None:
 
 
 def _under_way(config: dict[str, Any]) -> dict[str, Any] | None:
+    """What is under way; None for nothing, and for a file that does not tell."""
     try:
         found: dict[str, Any] = read_json(config["transaction"])
-        return found
-    except (OSError, ValueError):
+    except (OSError, ValueError, RecursionError):
         return None
+    return found if isinstance(found, dict) and set(found) >= UNDER_WAY else None
 
 
 def _address(root: str) -> dict[str, Any] | None:
@@ -52,7 +54,7 @@ def _address(root: str) -> dict[str, Any] | None:
         manifest = read_json(os.path.join(root, "current", "manifest.json"))
         address: dict[str, Any] = manifest["address"]
         return address
-    except (OSError, ValueError, KeyError):
+    except (OSError, ValueError, KeyError, TypeError):
         return None
 
 
@@ -132,17 +134,21 @@ def _back(config: dict[str, Any], found: dict[str, Any], reason: str) -> None:
 
 def _over(config: dict[str, Any], found: dict[str, Any], result: str, reason: str) -> None:
     down = None if found["stopped"] is None else round(time.time() - found["stopped"], 1)
-    history.append(
-        config["history"],
-        who=config["who"],
-        action=config["action"],
-        settings=config["settings"],
-        generation=found["to"],
-        previous=found["from"],
-        result=result,
-        reason=reason,
-        down_seconds=down,
-    )
+    try:
+        history.append(
+            config["history"],
+            who=config["who"],
+            action=config["action"],
+            settings=config["settings"],
+            generation=found["to"],
+            previous=found["from"],
+            result=result,
+            reason=reason,
+            down_seconds=down,
+        )
+    except OSError as error:
+        # What serves was decided: a log that can't be written must not undo that.
+        print(f"{config['history']}: {error.strerror}; this switch is not in it", flush=True)
     os.unlink(config["transaction"])
     sync_folder(config["transaction"])
 
@@ -151,6 +157,9 @@ def settle(config: dict[str, Any]) -> None:
     """End what another process, a kill or a power cut left half done; never fails for it."""
     found = _under_way(config)
     if found is None:
+        # A damaged file tells nobody anything, and would be found by every run to come.
+        with contextlib.suppress(FileNotFoundError):
+            os.unlink(config["transaction"])
         return
     if found["flipped"] and named(config["root"], "current") == found["to"]:
         with contextlib.suppress(Stop):

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import re
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -18,6 +20,10 @@ _SHOW = (
     "printf ', \"proof\": '; cat {folder}/$d/proof.json 2>/dev/null || printf null; "
     "printf '}}\\n'; done | tr '\\n' ' ' | sed 's/}} *{{\"number\"/}},{{\"number\"/g'"
 )
+
+_BEGINS = re.compile(r'\{"number": (\d+), "manifest": ')
+_PROOF = ', "proof": '
+DAMAGED = object()
 
 
 @dataclass(frozen=True)
@@ -48,6 +54,9 @@ class GenerationState:
     previous: int | None = None
     unfinished: bool = False
     all: list[Generation] = field(default_factory=list)
+    # Numbers that are taken though their manifest says nothing, and a line per damaged file.
+    broken: list[int] = field(default_factory=list)
+    damaged: list[str] = field(default_factory=list)
 
     def number(self, wanted: int | None) -> Generation | None:
         return next((each for each in self.all if each.number == wanted), None)
@@ -62,7 +71,7 @@ class GenerationState:
 
     @property
     def next_number(self) -> int:
-        return 1 + max((each.number for each in self.all), default=0)
+        return 1 + max([each.number for each in self.all] + self.broken, default=0)
 
 
 class Generations(FactBase[GenerationState]):
@@ -82,22 +91,68 @@ class Generations(FactBase[GenerationState]):
 
     def process(self, output: list[str]) -> GenerationState:
         try:
-            found = json.loads("\n".join(output[1:]))
             current, previous, *switch = output[0].split()
-            return GenerationState(
-                _number(current),
-                _number(previous),
-                bool(switch),
-                [_generation(each) for each in found if each["manifest"] is not None],
-            )
-        except (ValueError, KeyError, IndexError) as error:
+            links = _number(current), _number(previous)
+        except (ValueError, IndexError) as error:
             raise FactProcessError(f"the generations are not readable: {error}") from None
+        found: list[Generation] = []
+        broken: list[int] = []
+        damaged: list[str] = []
+        for number, manifest, proof in _pieces("\n".join(output[1:])):
+            folder = f"{GENERATIONS}/{number}"
+            if proof is DAMAGED or not sound_proof(proof):
+                damaged.append(f"{folder}/proof.json is damaged, so nothing proves it")
+                proof = None
+            if manifest is DAMAGED or (manifest is not None and not sound_manifest(manifest)):
+                damaged.append(f"{folder}/manifest.json is damaged, so it can't serve again")
+                broken.append(number)
+            elif manifest is not None:
+                found.append(Generation(number, manifest["digest"], manifest, proof))
+        return GenerationState(*links, bool(switch), found, broken, damaged)
 
 
 def _number(word: str) -> int | None:
     return None if word == "-" else int(word)
 
 
-def _generation(found: dict[str, Any]) -> Generation:
-    manifest = found["manifest"]
-    return Generation(found["number"], manifest["digest"], manifest, found["proof"])
+def _pieces(text: str) -> Iterator[tuple[int, Any, Any]]:
+    """Number, manifest and proof of each; None where a file is not there, DAMAGED where it is no
+    JSON. One that is damaged must not hide the others."""
+    _, *pieces = _BEGINS.split(text)
+    for number, body in zip(pieces[::2], pieces[1::2], strict=True):
+        manifest, rest = _value(body)
+        if manifest is DAMAGED:
+            rest = body[body.find(_PROOF) :] if _PROOF in body else ""
+        proof, _ = _value(rest.removeprefix(_PROOF))
+        yield int(number), manifest, proof
+
+
+def _value(text: str) -> tuple[Any, str]:
+    try:
+        value, end = json.JSONDecoder().raw_decode(text)
+    except (ValueError, RecursionError):
+        return DAMAGED, text
+    return value, text[end:]
+
+
+def sound_manifest(found: Any) -> bool:
+    """Whether a manifest has what others read of it."""
+    if not isinstance(found, dict):
+        return False
+    texts = [found.get("digest"), found.get("release"), found.get("proof_key")]
+    model, address = found.get("model"), found.get("address")
+    if not isinstance(model, dict) or not isinstance(address, dict):
+        return False
+    texts += [model.get("file"), model.get("path"), model.get("sha256"), address.get("bind")]
+    return all(isinstance(each, str) for each in texts) and isinstance(address.get("port"), int)
+
+
+def sound_proof(found: Any) -> bool:
+    """Whether a proof's verdict and figures are what others take them for; None is none."""
+    if found is None:
+        return True
+    if not isinstance(found, dict) or not isinstance(found.get("verdict"), str):
+        return False
+    return all(
+        isinstance(found.get(key), (int, float, type(None))) for key in ("speedup", "finished")
+    )

@@ -126,7 +126,7 @@ def test_a_candidate_that_dies(
 def test_stopped_by_its_operator_and_joined(
     site: Any, lab: Lab, on_host: OnHost, before: int, tmp_path: Path
 ) -> None:
-    words = f"bench --depths 0,2,3 --rounds 20 --out {tmp_path}/out"
+    words = f"bench --depths 0,2,3 --rounds 6 --out {tmp_path}/out"
     child = site.start(words)
     begun(on_host)
     child.send_signal(signal.SIGINT)

@@ -87,10 +87,41 @@ def test_job_is_judged_by_its_file_and_its_unit(output: list[str], state: str) -
     assert Job().process(output).state == state
 
 
+MANIFEST = {
+    "digest": "a", "release": "b1", "proof_key": "k", "address": {"bind": "0.0.0.0", "port": 8080},
+    "model": {"file": "m.gguf", "path": "/data/m.gguf", "sha256": "0" * 64},
+}  # fmt: skip
+
+
+def shown(number: int, manifest: str, proof: str) -> str:
+    """As the fact's command prints a generation."""
+    return f'{{"number": {number}, "manifest": {manifest}, "proof": {proof}}}'
+
+
+@pytest.mark.parametrize("proof", ["", "{", "5", "[]", '{"verdict": "pass", "speedup": "two"}'])
+def test_a_damaged_proof_proves_nothing_and_hides_nobody(proof: str) -> None:
+    sound = shown(2, json.dumps(MANIFEST), '{"verdict": "pass"}')
+    lines = ["2 1", f"[{shown(1, json.dumps(MANIFEST), proof)},{sound}]"]
+    state = Generations().process(lines)
+    assert [each.proven for each in state.all] == [False, True]
+    assert state.damaged == [
+        "/opt/llamarig/generations/1/proof.json is damaged, so nothing proves it"
+    ]
+
+
+@pytest.mark.parametrize("manifest", ["", "{", "[]", "{}", '{"digest": "x"}'])
+def test_a_damaged_manifest_keeps_its_number_and_hides_nobody(manifest: str) -> None:
+    whole = shown(2, json.dumps(MANIFEST), '{"verdict": "pass"}')
+    state = Generations().process(["2 -", f"[{whole},{shown(7, manifest, 'null')}]"])
+    assert [each.number for each in state.all] == [2]
+    assert state.next_number == 8
+    assert "generations/7/manifest.json is damaged" in state.damaged[0]
+
+
 def test_generations_know_the_live_and_the_proven() -> None:
     found = [
-        {"number": 1, "manifest": {"digest": "a"}, "proof": {"verdict": "pass"}},
-        {"number": 2, "manifest": {"digest": "b"}, "proof": None},
+        {"number": 1, "manifest": {**MANIFEST, "digest": "a"}, "proof": {"verdict": "pass"}},
+        {"number": 2, "manifest": {**MANIFEST, "digest": "b"}, "proof": None},
         {"number": 3, "manifest": None, "proof": None},
     ]
     state = Generations().process(["1 -", json.dumps(found)])

@@ -39,6 +39,24 @@ def test_history_adds_a_line_and_keeps_the_newest(tmp_path: Path) -> None:
     assert json.loads(lines[-1])["generation"] == 2
 
 
+@pytest.mark.parametrize("text", ["", "{}", "[]", "5", '{"to": 2}'])
+def test_a_damaged_transaction_stops_nobody(tmp_path: Path, text: str) -> None:
+    path = tmp_path / "transaction.json"
+    path.write_text(text)
+    switch.settle({"root": str(tmp_path), "transaction": str(path)})
+    assert not path.exists()
+
+
+def test_a_history_that_can_not_be_written_undoes_no_switch(tmp_path: Path) -> None:
+    path, log = tmp_path / "transaction.json", tmp_path / "history.jsonl"
+    log.mkdir()
+    path.write_text("{}")
+    config = {"history": str(log), "who": "me", "action": "up", "settings": "x"}
+    found = {"to": 2, "from": 1, "stopped": None}
+    switch._over({**config, "transaction": str(path)}, found, "live", "")
+    assert not path.exists()
+
+
 @pytest.mark.parametrize(
     ("address", "found"),
     [
