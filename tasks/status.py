@@ -100,9 +100,10 @@ def _reach(serving: Generation, settings: Settings) -> dict[str, Any]:
     keyed = bool(manifest.get("keyed", settings.keyed))
     # This step's own privileges were fixed before sudo was arranged.
     as_root = bool(host.data.get("_sudo"))
-    digest = host.get_fact(ApiKey, _sudo=as_root).digest if keyed else None
+    key = host.get_fact(ApiKey, _sudo=as_root) if keyed else None
     return {
         "address": manifest["address"],
         "keyed": keyed,
-        "api_key": digest and digest[:KEY_DIGITS],
+        "api_key": key and key.digest and key.digest[:KEY_DIGITS],
+        "key_open": bool(key and key.digest and not key.private),
     }

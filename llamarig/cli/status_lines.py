@@ -41,6 +41,11 @@ def _wrong(entry: dict[str, Any]) -> Iterable[str]:
     for line in entry.get("drift") or []:
         yield f"drift: {line}"
     address = entry.get("address")
+    if entry.get("key_open"):
+        yield (
+            "others than root can read the API key's file; `llamarig up` closes it, `llamarig key "
+            "rotate` makes a new one"
+        )
     if address and not entry.get("keyed") and not loopback(address["bind"]):
         place = f"[{address['bind']}]" if ":" in address["bind"] else address["bind"]
         yield f"no API key: whoever reaches {place}:{address['port']} may use it"

@@ -39,6 +39,11 @@ def test_a_host_that_was_not_reached_has_dashes_and_a_line() -> None:
         ({"drift": ["-c 8192 -> 16384; x"]}, "drift: -c 8192 -> 16384; x"),
         ({"keyed": False}, "no API key: whoever reaches 0.0.0.0:8080 may use it"),
         (
+            {"key_open": True},
+            "others than root can read the API key's file; `llamarig up` closes it, `llamarig key "
+            "rotate` makes a new one",
+        ),
+        (
             {"keyed": False, "address": {"bind": "::", "port": 1}},
             "no API key: whoever reaches [::]:1 may use it",
         ),
