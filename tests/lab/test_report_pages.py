@@ -106,7 +106,7 @@ def views(lab: Lab) -> list[dict[str, Any]]:
         for view in found:
             if view["page"] != "hostile" and view["size"] in ("phone", "desk"):
                 path = Path(folder) / Path(view["picture"]).name
-                path.write_bytes(base64.b64decode(run(f"base64 {view['picture']}")))
+                path.write_bytes(base64.b64decode(run(f"base64 /root/{view['picture']}")))
     return found
 
 
