@@ -129,10 +129,12 @@ def _pieces(text: str) -> Iterator[tuple[int, Any, Any]]:
 
 def _value(text: str) -> tuple[Any, str]:
     try:
-        value, end = json.JSONDecoder().raw_decode(text)
+        value, end = json.JSONDecoder().raw_decode(text.lstrip())
     except (ValueError, RecursionError):
         return DAMAGED, text
-    return value, text[end:]
+    return value, text.lstrip()[
+        end:
+    ].lstrip()  # a file ends with a newline, of which tr made a blank
 
 
 def sound_manifest(found: Any) -> bool:

@@ -95,7 +95,7 @@ MANIFEST = {
 
 def shown(number: int, manifest: str, proof: str) -> str:
     """As the fact's command prints a generation."""
-    return f'{{"number": {number}, "manifest": {manifest}, "proof": {proof}}}'
+    return f'{{"number": {number}, "manifest": {manifest} , "proof": {proof} }}'
 
 
 @pytest.mark.parametrize("proof", ["", "{", "5", "[]", '{"verdict": "pass", "speedup": "two"}'])
