@@ -17,7 +17,8 @@ from llamarig.tasks import bench, display_callback, site, step
 
 HELP = Path(__file__).resolve().parents[1] / "recorded" / "help-b11434.txt"
 MANIFEST = {
-    "digest": "d3", "release": "r9", "model": {"file": "m.gguf", "sha256": "b" * 64},
+    "digest": "d3", "release": "r9", "proof_key": "k",
+        "model": {"file": "m.gguf", "path": "/data/m.gguf", "sha256": "b" * 64},
     "address": {"bind": "0.0.0.0", "port": 8080, "scheme": "http"},
 }  # fmt: skip
 LISTED = {"number": 3, "manifest": MANIFEST, "proof": {"verdict": "pass"}}

@@ -49,7 +49,12 @@ def rule(source: str, port: int, comment: str = COMMENT) -> str:
 
 
 def live(port: int) -> dict[str, list[str]]:
-    found = {"number": 1, "manifest": {"digest": "d", "address": {"port": port}}, "proof": None}
+    manifest = {
+        "digest": "d", "release": "r1", "proof_key": "k",
+        "model": {"file": "m.gguf", "path": "/data/m.gguf", "sha256": "b" * 64},
+        "address": {"bind": "0.0.0.0", "port": port, "scheme": "http"},
+    }  # fmt: skip
+    found = {"number": 1, "manifest": manifest, "proof": None}
     return {"readlink /opt/llamarig/current": ["1 -", json.dumps([found])]}
 
 

@@ -16,7 +16,8 @@ STORY = "from llamarig.tasks import rollback\n\nrollback.run()\n"
 
 def generation(number: int, verdict: str | None, **proof: object) -> dict[str, object]:
     manifest = {
-        "digest": f"d{number}", "release": "r1", "model": {"file": "m.gguf", "sha256": "b" * 64},
+        "digest": f"d{number}", "release": "r1", "proof_key": "k",
+        "model": {"file": "m.gguf", "path": "/data/m.gguf", "sha256": "b" * 64},
         "address": {"bind": "0.0.0.0", "port": 8080, "scheme": "http"},
     }  # fmt: skip
     taken = None if verdict is None else {"verdict": verdict, **proof}
