@@ -42,16 +42,20 @@ def url(address: dict[str, Any], path: str) -> str:
     return f"{address.get('scheme', 'http')}://{place}:{address['port']}{path}"
 
 
-def status(address: dict[str, Any], path: str = "/health") -> int:
-    """The HTTP status, 0 where nothing answers."""
+def opener() -> urllib.request.OpenerDirector:
+    """What asks a server on its own host."""
     # Its certificate names the host as others know it, not as it reaches itself.
     unchecked = ssl._create_unverified_context()
     # A proxy of the machine's has no business here.
-    opener = urllib.request.build_opener(
+    return urllib.request.build_opener(
         urllib.request.ProxyHandler({}), urllib.request.HTTPSHandler(context=unchecked)
     )
+
+
+def status(address: dict[str, Any], path: str = "/health") -> int:
+    """The HTTP status, 0 where nothing answers."""
     try:
-        with opener.open(url(address, path), timeout=5) as reply:
+        with opener().open(url(address, path), timeout=5) as reply:
             return int(reply.status)
     except urllib.error.HTTPError as error:
         return error.code

@@ -14,6 +14,7 @@ from typing import Any
 
 from llamarig.onhost import arm, residency, text, watch
 from llamarig.onhost.errors import Stop
+from llamarig.onhost.exchange import Answer
 from llamarig.onhost.sample import Taken
 
 NOT_PASSED, UNDECIDED = 3, 5
@@ -129,7 +130,7 @@ def shared(residency: dict[str, Any]) -> str | None:
     return None
 
 
-def ask(server: arm.Arm, prompt: str, tokens: int, seed: int) -> arm.Answer:
+def ask(server: arm.Arm, prompt: str, tokens: int, seed: int) -> Answer:
     """An answer that is text.
 
     Raises:

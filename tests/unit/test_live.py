@@ -13,6 +13,7 @@ from fake_llama_server import Fake, running
 
 from llamarig.onhost import live, live_judge, load, measurements, proof, recorded, slots
 from llamarig.onhost.errors import Stop
+from llamarig.onhost.exchange import Server
 from llamarig.onhost.live_server import Live
 from llamarig.onhost.recorded import Baseline, Serving
 from llamarig.onhost.rounds import NOT_PASSED, UNDECIDED
@@ -73,7 +74,7 @@ def generation(root: Path, proof_document: Any = ...) -> Serving:
 
 def measured(fake: Fake, tmp_path: Path, **changes: Any) -> dict[str, Any]:
     found = generation(tmp_path)
-    server = Live(fake.address, fake.key, os.getpid(), 10)
+    server = Live(Server(fake.address, os.getpid(), 10, fake.key))
     config = {**CONFIG, **changes}
     return live.measure(config, found, server, recorded.baseline(found, "p1", None))
 
@@ -185,9 +186,9 @@ def test_it_speaks_tls_and_shows_the_key(tmp_path: Path) -> None:
     pem.write_text((tmp_path / "key").read_text() + (tmp_path / "cert").read_text())
     with running(Fake(key="secret"), pem) as fake:
         address = {**fake.address, "scheme": "https"}
-        assert Live(address, "secret", os.getpid(), 10).idle(0)
+        assert Live(Server(address, os.getpid(), 10, "secret")).idle(0)
         with pytest.raises(Stop, match="401") as stop:
-            Live(address, "wrong", os.getpid(), 10).idle(0)
+            Live(Server(address, os.getpid(), 10, "wrong")).idle(0)
     assert stop.value.code == UNDECIDED
     assert "wrong" not in str(stop.value)
 

@@ -12,6 +12,7 @@ from test_live import CONFIG, generation
 from test_metrics import SKIPPED, UNDECIDED, values
 
 from llamarig.onhost import check, load, measurements
+from llamarig.onhost.exchange import Server
 from llamarig.onhost.files import write_json
 from llamarig.onhost.live_server import Live
 
@@ -86,7 +87,7 @@ def test_a_metrics_folder_that_is_gone_costs_no_check(
 
 
 def watched(fake: Fake) -> str | None:
-    return check._watched(Live(fake.address, "", os.getpid(), 10), 0)
+    return check._watched(Live(Server(fake.address, os.getpid(), 10)), 0)
 
 
 def test_users_now_or_a_moment_later_are_seen(monkeypatch: pytest.MonkeyPatch) -> None:
