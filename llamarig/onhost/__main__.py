@@ -41,26 +41,18 @@ def _run(words: list[str]) -> int:
         from llamarig.onhost import prove
 
         return prove.main(words[1])
-    if len(words) == 3 and words[:2] == ["prove", "--finish"]:
-        from llamarig.onhost import prove
-
-        return prove.finish(words[2])
     if len(words) == 2 and words[0] == "bench":
         from llamarig.onhost import bench
 
         return bench.main(words[1])
-    if len(words) == 3 and words[:2] == ["bench", "--finish"]:
-        from llamarig.onhost import bench
-
-        return bench.finish(words[2])
     if len(words) == 2 and words[0] == "tune":
         from llamarig.onhost import tune
 
         return tune.main(words[1])
-    if len(words) == 3 and words[:2] == ["tune", "--finish"]:
-        from llamarig.onhost import tune
+    if len(words) == 3 and words[0] in ("prove", "bench", "tune") and words[1] == "--finish":
+        from llamarig.onhost import apart
 
-        return tune.finish(words[2])
+        return apart.finish(words[2])
     if len(words) == 2 and words[0] == "switch":
         from llamarig.onhost import switch
 

@@ -1,19 +1,13 @@
-"""The bench: what serves on this host, measured without speculation and at several draft depths.
-
-The live server is stopped meanwhile: two models do not fit on one card, and it would disturb.
-"""
+"""The bench: what serves on this host, measured without speculation and at several draft depths."""
 
 from __future__ import annotations
 
-import time
 from typing import Any
 
 from llamarig.measure import speedup
-from llamarig.onhost import arms, binary, context, measurements, proof, prove, sample, systemd
-from llamarig.onhost.errors import Stop
-from llamarig.onhost.files import read_json, write_json
-from llamarig.onhost.memory import look
-from llamarig.onhost.rounds import NOT_PASSED, UNDECIDED, Rounds
+from llamarig.onhost import apart, arms, sample
+from llamarig.onhost.files import read_json
+from llamarig.onhost.rounds import Rounds
 from llamarig.onhost.sample import Taken
 
 # Rounds that somebody disturbed are measured anew, as many as were asked for at most.
@@ -67,42 +61,13 @@ def _best(found: dict[str, Any], name: str | None) -> str:
 
 
 def _too_few(samples: list[Taken], rounds: int, wanted: int) -> str:
-    causes = [proof.CAUSES[name] for name, count in sample.disturbances(samples).items() if count]
     measured = len({each.round for each in samples})
     text = f"only {rounds} of {measured} rounds were undisturbed, {wanted} were asked for"
-    return f"{text}: {', '.join(causes)}; run it again when the host is idle"
+    return f"{text}: {', '.join(sample.causes(samples))}; run it again when the host is idle"
 
 
 def main(path: str) -> int:
     """Measure what the config names and write the record; 0 also where too little was clean."""
     config = read_json(path)
-    known = {
-        "kind": "bench", "generation": config["generation"], "min_speedup": config["min_speedup"],
-        "started": time.time(), "context": context.look(config), "memory_mib": {},
-    }  # fmt: skip
-    record: dict[str, Any] = {"verdict": "fail", "reason": "it was not finished"}
-    with Rounds(config) as bench:
-        try:
-            first = next(iter(config["arms"].values()))
-            known["version"] = binary.version(first, config["build_number"])
-            systemd.stop(config["live_unit"])
-            known["memory_mib"], problem = look(config["fit"], config["fit_environment"])
-            if problem:
-                raise Stop(problem, NOT_PASSED)
-            record = measure(config, bench)
-        except Stop as stop:
-            verdict = "undecided" if stop.code == UNDECIDED else "fail"
-            record = {**record, "verdict": verdict, "reason": str(stop)}
-            raise
-        finally:
-            record = {**record, **known, "residency": bench.residency, "finished": time.time()}
-            write_json(config["record"], record)
-            if bench.samples:
-                measurements.append(config["measurements"], record)
-    print(record["reason"], flush=True)
+    apart.record(config, "bench", measure, min_speedup=config["min_speedup"])
     return 0
-
-
-def finish(path: str) -> int:
-    """systemd's last words for this job, however it ended: serve what `current` names."""
-    return prove.finish(path)

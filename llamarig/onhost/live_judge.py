@@ -34,17 +34,7 @@ def judge(
         result.update(_compared(quiet, recorded, found))
     if found is None or result["rounds"] < gate.rounds:
         return {**result, "verdict": "undecided", "reason": _too_few(live, result, gate, busy)}
-    verdict = speedup.verdict(found, gate.speedup, final)
-    reason = f"speedup {found.speedup:.2f} [{found.low:.2f}, {found.high:.2f}] "
-    reason += f"{proof.WORDS[verdict]} {gate.speedup:.2f}"
-    length = result["acceptance_length"]
-    if length is not None and length < gate.acceptance_length:
-        verdict = "fail"
-        reason += (
-            f"; a step yields {length:.2f} tokens, below min_acceptance_length "
-            f"{gate.acceptance_length:.2f}"
-        )
-    return {**result, "verdict": verdict, "reason": reason}
+    return {**result, **proof.concluded(result, found, gate, final=final)}
 
 
 def _compared(
@@ -90,7 +80,7 @@ def _too_few(live: list[Taken], result: dict[str, Any], gate: proof.Gate, busy: 
     """Why nothing can be said, with the causes."""
     if busy:
         return busy
-    causes = [proof.CAUSES[name] for name, rounds in result["disturbances"].items() if rounds]
+    causes = sample.causes(live)
     share = max((each.foreign for each in live), default=0.0)
     if share > load.LIMIT:
         causes[0] += f", up to {share:.0%}"

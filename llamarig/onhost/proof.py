@@ -17,11 +17,6 @@ from llamarig.onhost.sample import Taken
 
 ARMS = ("baseline", "mtp")
 WORDS = {"pass": "reaches", "fail": "is below", "undecided": "does not surely reach"}
-CAUSES = {
-    "cpu": f"other programs took more than {load.LIMIT:.0%} of the processors",
-    "throttling": "the card held its clocks back for heat or a fault",
-    "clients": "other clients were served meanwhile",
-}
 
 
 @dataclass(frozen=True)
@@ -46,13 +41,20 @@ def judge(
     found = result.pop("estimate")
     if found is None or found.rounds < gate.rounds:
         return {**result, "verdict": "undecided", "reason": _too_few(samples, found, gate.rounds)}
+    return {**result, **concluded(result, found, gate, final=final)}
+
+
+def concluded(
+    result: dict[str, Any], found: speedup.Estimate, gate: Gate, *, final: bool
+) -> dict[str, Any]:
+    """Verdict and reason of a measurement with enough clean rounds."""
     verdict = speedup.verdict(found, gate.speedup, final)
     wrong = _wrong(result, gate)
     reason = f"speedup {found.speedup:.2f} [{found.low:.2f}, {found.high:.2f}] {WORDS[verdict]} "
     reason += f"{gate.speedup:.2f}"
     if wrong:
-        return {**result, "verdict": "fail", "reason": "; ".join([reason, *wrong])}
-    return {**result, "verdict": verdict, "reason": reason}
+        return {"verdict": "fail", "reason": "; ".join([reason, *wrong])}
+    return {"verdict": verdict, "reason": reason}
 
 
 def figures(samples: list[Taken]) -> dict[str, Any]:
@@ -120,7 +122,7 @@ def _per_prompt(samples: list[Taken], found: speedup.Estimate | None) -> dict[st
 
 def _too_few(samples: list[Taken], found: speedup.Estimate | None, wanted: int) -> str:
     """Why nothing can be said, with the causes of what was thrown away."""
-    causes = [CAUSES[name] for name, rounds in sample.disturbances(samples).items() if rounds]
+    causes = sample.causes(samples)
     rounds = len({each.round for each in samples})
     clean = found.rounds if found else 0
     text = f"only {clean} of {rounds} rounds were undisturbed, {wanted} are needed"

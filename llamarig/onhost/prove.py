@@ -112,12 +112,3 @@ def main(path: str) -> int:
     if config["flip"]:
         switch.go(config)
     return 0
-
-
-def finish(path: str) -> int:
-    """systemd's last words for this job, however it ended: serve what `current` names."""
-    config = read_json(path)
-    for name in config["arms"]:
-        systemd.remove(f"llamarig-candidate-{name}.service")
-    systemd.reload()
-    return switch.finish(path)

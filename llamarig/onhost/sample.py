@@ -8,7 +8,11 @@ from typing import Any
 
 from llamarig.onhost import load
 
-CAUSES = ("cpu", "throttling", "clients")
+CAUSES = {
+    "cpu": f"other programs took more than {load.LIMIT:.0%} of the processors",
+    "throttling": "the card held its clocks back for heat or a fault",
+    "clients": "other clients were served meanwhile",
+}
 
 
 @dataclass(frozen=True)
@@ -60,6 +64,11 @@ def disturbances(samples: Iterable[Taken]) -> dict[str, int]:
         for cause in each.disturbed:
             rounds[cause].add(each.round)
     return {cause: len(found) for cause, found in rounds.items()}
+
+
+def causes(samples: Iterable[Taken]) -> list[str]:
+    """What disturbed, in words."""
+    return [CAUSES[name] for name, rounds in disturbances(samples).items() if rounds]
 
 
 def acceptance(samples: Iterable[Taken]) -> float | None:

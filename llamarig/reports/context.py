@@ -6,7 +6,7 @@ from collections import Counter
 from collections.abc import Iterator
 from typing import Any
 
-from llamarig.onhost.proof import CAUSES
+from llamarig.onhost.sample import CAUSES
 from llamarig.reports.reading import items, mapping, moment, number, text
 
 # Label, key of the card's object, unit.
