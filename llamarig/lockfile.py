@@ -15,22 +15,16 @@ A hash in it was seen by one of the site's hosts and trusted on first use, or gi
 
 from __future__ import annotations
 
-import contextlib
-import fcntl
-import os
-import stat
-from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
-import yaml
 from annotated_types import Ge, Le
 from pydantic import TypeAdapter, ValidationError
 from pydantic.fields import FieldInfo
 
-from llamarig.display import plain
 from llamarig.errors import UserError
 from llamarig.faults import shown
+from llamarig.site_file import SiteFile
 from llamarig.values import Commit, ModelFile, Sha256, allowed
 
 if TYPE_CHECKING:
@@ -116,42 +110,18 @@ class Lockfile:
 
     def __init__(self, path: Path) -> None:
         self.path = path
-
-    def _text(self) -> str | None:
-        """What the file holds; None where there is none."""
-        try:
-            # A FIFO must not keep us waiting for its other end.
-            handle = os.open(self.path, os.O_RDONLY | os.O_NONBLOCK)
-        except FileNotFoundError:
-            return None
-        if not stat.S_ISREG(os.fstat(handle).st_mode):
-            os.close(handle)
-            raise UserError(f"{self.path}: no regular file; {MEND}")
-        with open(handle, encoding="utf-8") as file:
-            return file.read()
-
-    def _read(self) -> dict[str, Any]:
-        try:
-            text = self._text()
-            content = {} if text is None else yaml.safe_load(text)
-        except UserError:
-            raise
-        except OSError as error:
-            raise UserError(f"{self.path}: can't be read ({error.strerror})") from None
-        except RecursionError:
-            raise UserError(f"{self.path}: nested too deeply; {MEND}") from None
-        except Exception as error:
-            # PyYAML lets through whatever a malformed value raises in its constructors.
-            reason = plain((str(error).splitlines() or [type(error).__name__])[0])
-            raise UserError(f"{self.path}: not readable as YAML ({reason}); {MEND}") from None
-        if not isinstance(content, dict):
-            raise UserError(f"{self.path}: expected a mapping with llama_cpp and models; {MEND}")
-        return content
+        self._file = SiteFile(
+            path,
+            header=HEADER,
+            mend=MEND,
+            holds="a mapping with llama_cpp and models",
+            blank=False,
+        )
 
     def faults(self) -> list[str]:
         """A line for each entry that llamarig can't have written; nothing for a missing file."""
         try:
-            content = self._read()
+            content = self._file.read()
         except UserError as error:
             return [str(error)]
         lines = []
@@ -165,7 +135,7 @@ class Lockfile:
 
     def get(self, section: str, key: str) -> dict[str, Any]:
         """What is known under a key, or nothing."""
-        entries = self._read().get(section)
+        entries = self._file.read().get(section)
         entry = entries.get(key) if isinstance(entries, dict) else None
         return dict(entry) if isinstance(entry, dict) else {}
 
@@ -184,12 +154,12 @@ class Lockfile:
         Raises:
             UserError: the file is damaged, or can't be written.
         """
-        with self._alone():
-            content = self._read()
+        with self._file.alone():
+            content = self._file.read()
             entries = self._entries(content, section)
             if entries.get(key) == values:
                 return False
-            self._write({**content, section: {**entries, key: values}})
+            self._file.write({**content, section: {**entries, key: values}})
             return True
 
     def forget(self, section: str, key: str) -> None:
@@ -198,16 +168,16 @@ class Lockfile:
         Raises:
             UserError: the file is damaged, or can't be written.
         """
-        with self._alone():
-            content = self._read()
+        with self._file.alone():
+            content = self._file.read()
             entries = self._entries(content, section)
             if key in entries:
                 content[section] = {name: each for name, each in entries.items() if name != key}
-                self._write({name: each for name, each in content.items() if each})
+                self._file.write({name: each for name, each in content.items() if each})
 
     def keys(self, section: str) -> list[str]:
         """The keys of a section, sorted."""
-        entries = self._read().get(section)
+        entries = self._file.read().get(section)
         if not isinstance(entries, dict):
             return []
         return sorted(key for key in entries if isinstance(key, str))
@@ -218,33 +188,3 @@ class Lockfile:
             found = f"{section}: found {_kind(entries)}, expected a mapping"
             raise UserError(f"{self.path}: {found}; {MEND}")
         return entries
-
-    def _target(self) -> Path:
-        """The file itself: a link to a lock that sites share stays a link."""
-        return Path(os.path.realpath(self.path))
-
-    @contextlib.contextmanager
-    def _alone(self) -> Iterator[None]:
-        """Two runs of a site must not lose each other's pins; the folder itself is the lock."""
-        with contextlib.ExitStack() as stack:
-            try:
-                handle = os.open(self._target().parent, os.O_RDONLY)
-                stack.callback(os.close, handle)
-                fcntl.flock(handle, fcntl.LOCK_EX)
-                # Said, not left to the close, which gevent does only when its loop goes on: until
-                # then we would wait for ourselves.
-                stack.callback(fcntl.flock, handle, fcntl.LOCK_UN)
-            except OSError as error:
-                raise UserError(f"{self.path}: can't be locked ({error.strerror})") from None
-            yield
-
-    def _write(self, content: dict[str, Any]) -> None:
-        target = self._target()
-        temporary = target.with_name(f"{target.name}.{os.getpid()}.tmp")
-        try:
-            temporary.write_text(HEADER + yaml.safe_dump(content, sort_keys=True), encoding="utf-8")
-            temporary.replace(target)
-        except OSError as error:
-            with contextlib.suppress(OSError):
-                temporary.unlink(missing_ok=True)
-            raise UserError(f"{self.path}: can't be written ({error.strerror})") from None

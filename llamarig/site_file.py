@@ -20,12 +20,15 @@ from llamarig.errors import UserError
 class SiteFile:
     """The file at `path`, or the one that a link there leads to; a missing file holds nothing.
 
-    header: comments that it begins with. mend: what a user does about a damaged one.
+    header: comments that it begins with. mend: what a user does about a damaged one. holds: what
+    it is expected to hold. blank: whether one with nothing in it is sound, and holds nothing.
     """
 
-    def __init__(self, path: Path, *, header: str, mend: str) -> None:
+    def __init__(
+        self, path: Path, *, header: str, mend: str, holds: str = "a mapping", blank: bool = True
+    ) -> None:
         self.path, self.mend = path, mend
-        self._header = header
+        self._header, self._holds, self._blank = header, holds, blank
 
     def _text(self) -> str | None:
         """What the file holds; None where there is none."""
@@ -59,20 +62,20 @@ class SiteFile:
             # PyYAML lets through whatever a malformed value raises in its constructors.
             reason = plain((str(error).splitlines() or [type(error).__name__])[0])
             raise UserError(f"{self.path}: not readable as YAML ({reason}); {self.mend}") from None
-        if content is None:
+        if content is None and self._blank:
             return {}
         if not isinstance(content, dict):
-            raise UserError(f"{self.path}: expected a mapping; {self.mend}")
+            raise UserError(f"{self.path}: expected {self._holds}; {self.mend}")
         return content
 
     @contextlib.contextmanager
-    def alone(self) -> Iterator[None]:
-        """Two runs of a site must not lose each other's entries; the folder itself is the lock,
-        and is made where it is missing."""
+    def alone(self, *, make_folder: bool = False) -> Iterator[None]:
+        """Two runs of a site must not lose each other's entries; the folder itself is the lock."""
         with contextlib.ExitStack() as stack:
             try:
                 folder = self._target().parent
-                folder.mkdir(exist_ok=True)
+                if make_folder:
+                    folder.mkdir(exist_ok=True)
                 handle = os.open(folder, os.O_RDONLY)
                 stack.callback(os.close, handle)
                 fcntl.flock(handle, fcntl.LOCK_EX)
@@ -83,15 +86,15 @@ class SiteFile:
                 raise UserError(f"{self.path}: can't be locked ({error.strerror})") from None
             yield
 
-    def write(self, content: dict[Any, Any]) -> None:
-        """Replace what it holds; a reader sees the old or the new.
+    def write(self, content: dict[Any, Any], **form: Any) -> None:
+        """Replace what it holds; a reader sees the old or the new. form: as yaml.safe_dump has it.
 
         Raises:
             UserError: it can't be written.
         """
         target = self._target()
         temporary = target.with_name(f"{target.name}.{os.getpid()}.tmp")
-        text = self._header + yaml.safe_dump(content, sort_keys=False, allow_unicode=True)
+        text = self._header + yaml.safe_dump(content, **form)
         try:
             temporary.write_text(text, encoding="utf-8")
             temporary.replace(target)

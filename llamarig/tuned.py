@@ -95,9 +95,9 @@ class Tuned:
         Raises:
             UserError: the file is damaged, or can't be written.
         """
-        with self._file.alone():
+        with self._file.alone(make_folder=True):
             content = self._file.read()
             if content.get(host) == entry:
                 return False
-            self._file.write({**content, host: dict(entry)})
+            self._file.write({**content, host: dict(entry)}, sort_keys=False, allow_unicode=True)
             return True
