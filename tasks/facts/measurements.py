@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import json
-import math
 from dataclasses import dataclass, field
 from typing import Any
 
 from pyinfra.api.facts import FactBase
 
 from llamarig.paths import MEASUREMENTS
+from llamarig.tasks.facts import json_lines
 
 MOST_LINES = 500
 # Five times what as many records usually have; a file of one endless line ends here.
@@ -53,62 +52,35 @@ class Measurements(FactBase[MeasurementState]):
         return MeasurementState()
 
     def command(self, most: int = MOST_LINES) -> str:
-        # Bytes last: of a line that is cut the rest counts as broken.
-        return f"tail -n {most} {MEASUREMENTS} 2>/dev/null | tail -c {MOST_BYTES}; true"
+        return json_lines.command(MEASUREMENTS, most, MOST_BYTES)
 
     def process(self, output: list[str]) -> MeasurementState:
-        lines = [line for line in output if line.strip()]
-        entries = [entry for entry in map(_entry, lines) if entry is not None]
-        return MeasurementState(tuple(entries), len(lines) - len(entries))
+        return MeasurementState(*json_lines.entries(output, _entry))
 
 
-def _entry(line: str) -> Entry | None:
-    """One line, None if it is broken: a power cut, a full disk or a hand may have cut it."""
-    try:
-        found = json.loads(line)
-        return Entry(
-            kind=_one_of(found["kind"], KINDS),
-            finished=_number(found["finished"]),
-            generation=_whole(found.get("generation")),
-            # A bench has none.
-            verdict=None if found.get("verdict") is None else _one_of(found["verdict"], VERDICTS),
-            reason=_text(found.get("reason") or ""),
-            speedup=None if found.get("speedup") is None else _number(found["speedup"]),
-            interval=_interval(found.get("interval")),
-            record=found,
-        )
-    except (ValueError, KeyError, TypeError, OverflowError, AttributeError, RecursionError):
-        return None
-
-
-def _text(value: Any) -> str:
-    if not isinstance(value, str):
-        raise TypeError
-    return value
+def _entry(found: Any) -> Entry:
+    verdict, speedup = found.get("verdict"), found.get("speedup")
+    return Entry(
+        kind=_one_of(found["kind"], KINDS),
+        finished=json_lines.number(found["finished"]),
+        generation=json_lines.whole(found.get("generation")),
+        # A bench has none.
+        verdict=None if verdict is None else _one_of(verdict, VERDICTS),
+        reason=json_lines.text(found.get("reason") or ""),
+        speedup=None if speedup is None else json_lines.number(speedup),
+        interval=_interval(found.get("interval")),
+        record=found,
+    )
 
 
 def _one_of(value: Any, allowed: tuple[str, ...]) -> str:
     if value not in allowed:
         raise ValueError
-    return _text(value)
-
-
-def _number(value: Any) -> float:
-    if isinstance(value, bool) or not isinstance(value, int | float) or not math.isfinite(value):
-        raise TypeError
-    return float(value)
-
-
-def _whole(value: Any) -> int | None:
-    if value is None:
-        return None
-    if isinstance(value, bool) or not isinstance(value, int):
-        raise TypeError
-    return value
+    return json_lines.text(value)
 
 
 def _interval(value: Any) -> tuple[float, float] | None:
     if value is None:
         return None
     low, high = value
-    return _number(low), _number(high)
+    return json_lines.number(low), json_lines.number(high)
