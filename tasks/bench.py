@@ -5,7 +5,7 @@ from __future__ import annotations
 
 from collections.abc import Generator
 
-from pyinfra.api.command import PyinfraCommand, StringCommand
+from pyinfra.api.command import PyinfraCommand
 from pyinfra.api.operation import operation
 from pyinfra.context import host, state
 
@@ -57,15 +57,12 @@ def depths(settings: Settings, wanted: bench.Wanted) -> Generator[PyinfraCommand
         yield from jobs.start(job)
         if not state.is_executing:
             return
-        reason = jobs.wait(job, sum(each.timeout_s for each in job.stages) + job.last_words_s + 60)
+        reason = jobs.wait(job, job.whole_s)
     if reason and not connection.alive(host):
         yield failure(reason)
         return
     _report(of, job.name)
-    yield StringCommand(
-        f"find {JOBS} -mindepth 1 -maxdepth 1 -name 'bench-*' ! -name {job.name} "
-        "-exec rm -rf {} +"
-    )
+    yield jobs.forget_others(job)
     # The job's last words started it again.
     silent = live.unanswered(of.manifest["address"], settings.load_timeout_seconds)
     if reason or silent:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from typing import Any
 
-from llamarig import bench, recipe
+from llamarig import bench
 from llamarig.paths import GENERATIONS, JOBS
 from llamarig.settings import Settings
 from llamarig.tasks import generation, proof, switch_job
@@ -31,19 +31,6 @@ def at_depth(settings: Settings, depth: int) -> Settings:
     if depth == 0:
         return settings.model_copy(update={"spec_type": "none"})
     return settings.model_copy(update={"spec_type": "draft-mtp", "draft_n_max": depth})
-
-
-def _unit(settings: Settings, number: int, systemd: int) -> str:
-    """A candidate's unit: the release and the model of a generation, the recipe of the settings."""
-    folder = f"{GENERATIONS}/{number}"
-    server = recipe.Server(
-        f"{folder}/release/bin/llama-server",
-        f"{folder}/model.gguf",
-        generation.LOOPBACK,
-        settings.proof_port,
-    )
-    argv = [*recipe.arguments(settings, server), *recipe.watched(settings)]
-    return generation.unit(settings, number, argv, candidate=True, systemd=systemd)
 
 
 def _recipe(settings: Settings) -> dict[str, Any]:
@@ -92,7 +79,9 @@ def spec(
     settings: as `asked` makes them. build_number, systemd: the release's, and the host's version.
     """
     units = {
-        f"{arm(depth)}.service": _unit(at_depth(settings, depth), of.number, systemd)
+        f"{arm(depth)}.service": generation.trial(
+            at_depth(settings, depth), of.number, systemd=systemd
+        )
         for depth in wanted.depths
     }
     # Another bench is another job: it is not joined, but stops this one.

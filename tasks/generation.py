@@ -103,19 +103,25 @@ def unit(
     )
 
 
-def _units(settings: Settings, number: int, systemd: int) -> dict[str, str]:
+def trial(settings: Settings, number: int, *, systemd: int, mtp: bool = True) -> str:
+    """A candidate's unit: the release and the model of a generation, the recipe of the settings,
+    on loopback. systemd: the host's version."""
+    server = _server(number, LOOPBACK, settings.proof_port)
+    argv = [*recipe.arguments(settings, server, mtp=mtp), *recipe.watched(settings)]
+    return unit(settings, number, argv, candidate=True, systemd=systemd)
+
+
+def _server(number: int, host: str, port: int) -> recipe.Server:
     folder = f"{GENERATIONS}/{number}"
-    binary, model = f"{folder}/release/bin/llama-server", f"{folder}/model.gguf"
-    live = recipe.Server(binary, model, settings.address, settings.port)
-    trial = recipe.Server(binary, model, LOOPBACK, settings.proof_port)
-    argv = {
-        UNITS[0]: recipe.arguments(settings, live),
-        UNITS[1]: [*recipe.arguments(settings, trial, mtp=False), *recipe.watched(settings)],
-        UNITS[2]: [*recipe.arguments(settings, trial), *recipe.watched(settings)],
-    }
+    return recipe.Server(f"{folder}/release/bin/llama-server", f"{folder}/model.gguf", host, port)
+
+
+def _units(settings: Settings, number: int, systemd: int) -> dict[str, str]:
+    live = recipe.arguments(settings, _server(number, settings.address, settings.port))
     return {
-        name: unit(settings, number, each, candidate=name != UNITS[0], systemd=systemd)
-        for name, each in argv.items()
+        UNITS[0]: unit(settings, number, live, candidate=False, systemd=systemd),
+        UNITS[1]: trial(settings, number, systemd=systemd, mtp=False),
+        UNITS[2]: trial(settings, number, systemd=systemd),
     }
 
 

@@ -6,14 +6,13 @@ from __future__ import annotations
 from collections.abc import Generator
 from typing import Any
 
-from pyinfra.api.command import PyinfraCommand, StringCommand
+from pyinfra.api.command import PyinfraCommand
 from pyinfra.api.operation import operation
 from pyinfra.context import host, state
 
 from llamarig import connection, report, tune, tuned
 from llamarig.errors import UserError
 from llamarig.measure.grid import Grid
-from llamarig.paths import JOBS
 from llamarig.settings import Settings
 from llamarig.tasks import (
     candidate,
@@ -65,15 +64,13 @@ def search(settings: Settings, over: Grid) -> Generator[PyinfraCommand, None, No
         yield from jobs.start(job)
         if not state.is_executing:
             return
-        reason = jobs.wait(job, sum(each.timeout_s for each in job.stages) + job.last_words_s + 60)
+        reason = jobs.wait(job, job.whole_s)
     if reason and not connection.alive(host):
         yield failure(reason)
         return
     record = host.get_fact(Proof, record=tune_job.record_path(job.name)) or {}
     report.record(host.name, generation=of.number, release=of.manifest["release"], tune=record)
-    yield StringCommand(
-        f"find {JOBS} -mindepth 1 -maxdepth 1 -name 'tune-*' ! -name {job.name} -exec rm -rf {{}} +"
-    )
+    yield jobs.forget_others(job)
     problems = [reason, None if reason else _write_down(record)]
     if known.live:
         # The job's last words started it again.

@@ -6,7 +6,7 @@ import json
 from dataclasses import asdict
 from typing import Any
 
-from llamarig import recipe, suite, tune
+from llamarig import suite, tune
 from llamarig.measure.grid import BASELINE, Candidate, Grid
 from llamarig.paths import GENERATIONS, JOBS
 from llamarig.settings import Settings
@@ -39,25 +39,12 @@ def drafting(settings: Settings, each: Candidate) -> Settings:
     )
 
 
-def _unit(settings: Settings, number: int, systemd: int, *, mtp: bool) -> str:
-    """A candidate's unit: the release and the model of a generation, the recipe of the settings."""
-    folder = f"{GENERATIONS}/{number}"
-    server = recipe.Server(
-        f"{folder}/release/bin/llama-server",
-        f"{folder}/model.gguf",
-        generation.LOOPBACK,
-        settings.proof_port,
-    )
-    argv = [*recipe.arguments(settings, server, mtp=mtp), *recipe.watched(settings)]
-    return generation.unit(settings, number, argv, candidate=True, systemd=systemd)
-
-
 def units(settings: Settings, number: int, over: Grid, systemd: int) -> dict[str, str]:
     """Every arm's unit, by the arm's name: the host can render none itself."""
     return {
-        BASELINE: _unit(settings, number, systemd, mtp=False),
+        BASELINE: generation.trial(settings, number, systemd=systemd, mtp=False),
         **{
-            each.name: _unit(drafting(settings, each), number, systemd, mtp=True)
+            each.name: generation.trial(drafting(settings, each), number, systemd=systemd)
             for each in over.candidates()
         },
     }

@@ -64,6 +64,11 @@ class Spec:
     last_words_s: int = 30
     instead_of: tuple[str, ...] = ()
 
+    @property
+    def whole_s(self) -> int:
+        """Seconds after which it is over, last words included, with a minute to spare."""
+        return sum(each.timeout_s for each in self.stages) + self.last_words_s + 60
+
     def document(self) -> str:
         stages = [asdict(each) for each in self.stages]
         return json.dumps(
@@ -174,6 +179,15 @@ def wait(spec: Spec, timeout_s: float) -> str | None:
     if ended.state == "absent":
         return f"{spec.title}: the host has no such job; run the same command again"
     return f"{spec.title}: {ended.message}; {journal}"
+
+
+def forget_others(spec: Spec) -> StringCommand:
+    """A command that removes the folders of earlier jobs of the same kind."""
+    kind = spec.name.split("-", 1)[0]
+    return StringCommand(
+        f"find {JOBS} -mindepth 1 -maxdepth 1 -name '{kind}-*' ! -name {spec.name} "
+        "-exec rm -rf {} +"
+    )
 
 
 @operation()
