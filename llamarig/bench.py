@@ -1,7 +1,4 @@
-"""What a bench is asked for, checked, and its way from the command line to the hosts' jobs.
-
-It travels as pyinfra's --data, which makes numbers and lists of what looks like JSON.
-"""
+"""What a bench is asked for, checked, and its way from the command line to the hosts' jobs."""
 
 from __future__ import annotations
 
@@ -12,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from llamarig import suite
+from llamarig import suite, typed
 from llamarig.display import plain
 from llamarig.errors import UserError
 from llamarig.values import SUITES
@@ -51,14 +48,7 @@ def of(data: Mapping[str, Any]) -> Wanted:
     Raises:
         UserError: it is wrong.
     """
-    return checked(**{name: _text(data.get(_KEY + name)) for name in OPTIONS})
-
-
-def _text(value: Any) -> str | None:
-    """A value as it was typed."""
-    if isinstance(value, list):
-        return ",".join(map(str, value))
-    return None if value is None else str(value)
+    return checked(**typed.options(data, _KEY, OPTIONS))
 
 
 def checked(

@@ -12,7 +12,9 @@ from pathlib import Path
 from typing import Any
 from xml.etree import ElementTree
 
-from llamarig.cli import table
+import click
+
+from llamarig.cli import deploy, table
 from llamarig.display import plain
 from llamarig.errors import UserError
 
@@ -22,6 +24,14 @@ FIGURES = (
     "speedup", "baseline_tps", "mtp_tps", "acceptance", "acceptance_length", "min_speedup",
     "rounds", "disturbed_rounds",
 )  # fmt: skip
+
+option = click.option(
+    "--junit",
+    "junit_path",
+    metavar="FILE",
+    callback=deploy.writable,
+    help="Write the result as JUnit XML there, a test case for each host.",
+)
 
 
 def write(path: Path, hosts: Hosts, command: str = "smoke") -> None:

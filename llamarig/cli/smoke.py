@@ -48,13 +48,7 @@ def gate(context: click.Context, option: click.Parameter, value: str | None) -> 
     callback=gate,
     help="The gate of this run, instead of the setting min_speedup.",
 )
-@click.option(
-    "--junit",
-    "junit_path",
-    metavar="FILE",
-    callback=deploy.writable,
-    help="Write the result as JUnit XML there, a test case for each host.",
-)
+@junit.option
 @deploy.options
 def smoke(
     inventory: Path, json_path: Path | None, limit: tuple[str, ...], full: bool,

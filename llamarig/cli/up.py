@@ -55,13 +55,7 @@ def _share(context: click.Context, option: click.Parameter, text: str | None) ->
     is_flag=True,
     help="Take the lock of a run that no longer renews it, after saying whose it was.",
 )
-@click.option(
-    "--junit",
-    "junit_path",
-    metavar="FILE",
-    callback=deploy.writable,
-    help="Write the result as JUnit XML there, a test case for each host.",
-)
+@junit.option
 @deploy.options
 def up(
     inventory: Path, json_path: Path | None, limit: tuple[str, ...], exclude: tuple[str, ...],
