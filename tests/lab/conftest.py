@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import serving
 
 from llamarig.rehearsal import snapshot
 from llamarig.rehearsal.lab import Lab
@@ -133,3 +134,9 @@ def on_host(lab: Lab) -> Callable[[str], str]:
         return done.stdout.strip()
 
     return run
+
+
+@pytest.fixture
+def before(lab: Lab) -> int:
+    """The generation that serves when a test begins."""
+    return serving.generation(lab)

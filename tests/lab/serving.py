@@ -7,6 +7,7 @@ import re
 import time
 import urllib.error
 import urllib.request
+from collections.abc import Callable
 from typing import Any
 
 from llamarig.rehearsal.lab import Lab
@@ -66,3 +67,18 @@ def silent(lab: Lab, host: str = "gpu01", port: int = PORT) -> bool:
     except OSError:
         return True
     return False
+
+
+def unharmed(lab: Lab, on_host: Callable[[str], str], before: int) -> None:
+    """The generation from before answers, its unit is active, and no candidate is left."""
+    assert generation(lab) == before
+    assert on_host("systemctl is-active llama-server") == "active"
+    assert on_host("ls /run/systemd/system | grep -c candidate || true") == "0"
+
+
+def candidate_begun(on_host: Callable[[str], str], seconds: float) -> None:
+    """Wait until a candidate runs, and nothing serves any more."""
+    deadline = time.monotonic() + seconds
+    while on_host("ls /run/systemd/system | grep -c candidate || true") == "0":
+        assert time.monotonic() < deadline
+        time.sleep(0.2)

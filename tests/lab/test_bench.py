@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import os
 import signal
-import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -28,24 +27,9 @@ LONG = "bench --suite bench --depths 0,1,2,3 --rounds 4"
 RUNNING = "systemctl list-units --plain --no-legend 'llamarig-bench-*' | wc -l"
 
 
-@pytest.fixture
-def before(lab: Lab) -> int:
-    return serving.generation(lab)
-
-
 def serves_on(lab: Lab, on_host: OnHost, before: int) -> None:
-    assert serving.generation(lab) == before
-    assert on_host("systemctl is-active llama-server") == "active"
-    assert on_host("ls /run/systemd/system | grep -c candidate || true") == "0"
+    serving.unharmed(lab, on_host, before)
     assert on_host(RUNNING) == "0"
-
-
-def begun(on_host: OnHost, seconds: float = 60) -> None:
-    """Wait until a candidate of the bench runs, and nothing serves any more."""
-    deadline = time.monotonic() + seconds
-    while on_host("ls /run/systemd/system | grep -c candidate || true") == "0":
-        assert time.monotonic() < deadline
-        time.sleep(0.2)
 
 
 def test_three_depths_are_measured_and_written_down(
@@ -96,7 +80,7 @@ def test_a_suite_of_ones_own(
 @pytest.mark.cell("the bench's job is killed", BACK)
 def test_killed_half_way(site: Any, lab: Lab, on_host: OnHost, before: int, tmp_path: Path) -> None:
     child = site.start(f"{LONG} --out {tmp_path}/out")
-    begun(on_host)
+    serving.candidate_begun(on_host, 60)
     on_host("systemctl kill -s KILL 'llamarig-bench-*'")
     output, _ = child.communicate(timeout=600)
     assert child.returncode == 1, output
@@ -110,7 +94,7 @@ def test_a_candidate_that_dies(
     site: Any, lab: Lab, on_host: OnHost, before: int, tmp_path: Path
 ) -> None:
     child = site.start(f"{LONG} --out {tmp_path}/out")
-    begun(on_host)
+    serving.candidate_begun(on_host, 60)
     on_host(
         "until systemctl is-active -q 'llamarig-candidate-*'; do sleep 0.2; done; "
         "systemctl kill -s KILL 'llamarig-candidate-*'"
@@ -128,7 +112,7 @@ def test_stopped_by_its_operator_and_joined(
 ) -> None:
     words = f"bench --depths 0,2,3 --rounds 6 --out {tmp_path}/out"
     child = site.start(words)
-    begun(on_host)
+    serving.candidate_begun(on_host, 60)
     child.send_signal(signal.SIGINT)
     output, _ = child.communicate(timeout=60)
     assert child.returncode == 130, output
@@ -145,7 +129,7 @@ def test_another_bench_takes_the_place_of_one_that_runs(
     site: Any, lab: Lab, on_host: OnHost, before: int, tmp_path: Path
 ) -> None:
     child = site.start(f"{LONG} --out {tmp_path}/out")
-    begun(on_host)
+    serving.candidate_begun(on_host, 60)
     child.send_signal(signal.SIGINT)
     child.communicate(timeout=60)
     ran = site.run(f"{SHORT} --out {tmp_path}/out")

@@ -40,11 +40,6 @@ PLACES = [
 ]
 
 
-@pytest.fixture
-def before(lab: Lab) -> int:
-    return serving.generation(lab)
-
-
 def depth(number: int) -> dict[str, Any]:
     """Settings that nobody proved yet: contexts differ, the recipe stays fast."""
     return {"context": 4096 + 256 * number}

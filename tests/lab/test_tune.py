@@ -34,15 +34,8 @@ HAND = "# by hand\nsite_note = 'mine'\n"
 TRIES = 3
 
 
-@pytest.fixture
-def before(lab: Lab) -> int:
-    return serving.generation(lab)
-
-
 def serves_on(lab: Lab, on_host: OnHost, before: int) -> None:
-    assert serving.generation(lab) == before
-    assert on_host("systemctl is-active llama-server") == "active"
-    assert on_host("ls /run/systemd/system | grep -c candidate || true") == "0"
+    serving.unharmed(lab, on_host, before)
     over(on_host)
 
 
@@ -52,14 +45,6 @@ def over(on_host: OnHost) -> None:
         "while systemctl list-units --plain --no-legend 'llamarig-tune-*' | grep -q .; "
         "do sleep 0.3; done"
     )
-
-
-def begun(on_host: OnHost, seconds: float = 90) -> None:
-    """Wait until a candidate of the search runs, and nothing serves any more."""
-    deadline = time.monotonic() + seconds
-    while on_host("ls /run/systemd/system | grep -c candidate || true") == "0":
-        assert time.monotonic() < deadline
-        time.sleep(0.2)
 
 
 def tuned(site: Any, words: str = TUNE) -> Any:
@@ -153,7 +138,7 @@ def test_what_the_inventory_says_of_the_host_goes_first_and_that_is_said(site: A
 def test_a_killed_job(site: Any, lab: Lab, on_host: OnHost, before: int) -> None:
     child = site.start(LONG)
     try:
-        begun(on_host)
+        serving.candidate_begun(on_host, 90)
         time.sleep(3)
         on_host("systemctl kill -s KILL 'llamarig-tune-*'")
         output, _ = child.communicate(timeout=120)
@@ -172,7 +157,7 @@ def test_a_killed_controller_loses_nothing(
     """The same command joins the job that runs, and has its result."""
     child: subprocess.Popen[str] = site.start(TUNE)
     try:
-        begun(on_host)
+        serving.candidate_begun(on_host, 90)
     finally:
         os.killpg(child.pid, 9)
         child.communicate()
@@ -186,7 +171,7 @@ def test_a_killed_controller_loses_nothing(
 def test_a_power_cut(site: Any, lab: Lab, on_host: OnHost, before: int) -> None:
     child = site.start(LONG)
     try:
-        begun(on_host)
+        serving.candidate_begun(on_host, 90)
         lab.kill("gpu01")
         child.communicate(timeout=120)
     finally:
