@@ -6,8 +6,18 @@ import re
 from collections import defaultdict
 from collections.abc import Mapping
 
+from llamarig.paths import API_KEY
+
 # What fits into an HTTP header, in one piece.
 FORM = re.compile(r"[\x21-\x7e]{1,512}")
+
+
+def no_key(name: str) -> str:
+    """The line for a host whose file holds what can't be sent in a request."""
+    return (
+        f"api_key: {API_KEY} of {name} holds something else than one line of printable characters "
+        "without spaces; mend it there, or: llamarig key rotate INVENTORY"
+    )
 
 
 def groups(digests: Mapping[str, str | None]) -> list[list[str]]:

@@ -8,6 +8,8 @@ from dataclasses import dataclass, replace
 from difflib import get_close_matches
 
 _LONGEST = 80
+# repr() refuses numbers of more than 4300 digits.
+_MOST_BITS = 1024
 # A key of this name holds a secret, or may hold one by mistake.
 _SECRET = re.compile(r"password|passwd|passphrase|secret|token(?!s\b)|key", re.IGNORECASE)
 
@@ -54,6 +56,8 @@ def shown(key: str, value: object) -> str:
         return f"a value of type {type(value).__name__}"
     if not isinstance(value, (str, int, float, type(None))):
         return f"a value of type {type(value).__name__}"
+    if isinstance(value, int) and value.bit_length() > _MOST_BITS:
+        return "a whole number of hundreds of digits"
     text = re.sub(r"(://)[^/@]*@", r"\1…@", repr(value))
     text = re.sub(r"(://[^?]*\?).*", r"\1…'", text)
     return text if len(text) <= _LONGEST else text[: _LONGEST - 1] + "…"

@@ -44,8 +44,6 @@ FORMS: dict[str, Any] = {
 }
 NUMBERS = ("size", "mtp_layers")
 SECTIONS = ("llama_cpp", "models", "choices", "web_ui")
-# repr() refuses numbers of more than 4300 digits.
-_MOST_BITS = 1024
 
 
 def model_key(settings: Settings) -> str:
@@ -72,8 +70,7 @@ def _value_fault(name: str, value: object) -> str | None:
     try:
         TypeAdapter(form).validate_python(value, strict=True)
     except ValidationError:
-        endless = isinstance(value, int) and value.bit_length() > _MOST_BITS
-        found = _kind(value) if value is None or endless else shown(name, value)
+        found = _kind(value) if value is None else shown(name, value)
         # YAML takes a hash that happens to have no letters for a number.
         unquoted = isinstance(value, (int, float)) and name not in NUMBERS
         expected = "text in quotes" if unquoted else allowed(FieldInfo.from_annotation(form))

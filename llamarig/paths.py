@@ -14,6 +14,8 @@ PREVIOUS = f"{ROOT}/previous"
 
 CONFIG = "/etc/llamarig"
 API_KEY = f"{CONFIG}/api-key"
+# As the live unit has it from systemd.
+KEY_CREDENTIAL = "key"
 
 STATE = "/var/lib/llamarig"
 JOBS = f"{STATE}/jobs"

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from llamarig.paths import API_KEY
+from llamarig.paths import API_KEY, KEY_CREDENTIAL
 from llamarig.settings import Settings
 
 
@@ -57,7 +57,7 @@ def arguments(settings: Settings, server: Server, *, mtp: bool = True) -> list[s
 
 def credentials(settings: Settings) -> list[Credential]:
     """What only the live server gets: candidates are on loopback, without key and TLS."""
-    found = [Credential("key", API_KEY, "--api-key-file")] if settings.keyed else []
+    found = [Credential(KEY_CREDENTIAL, API_KEY, "--api-key-file")] if settings.keyed else []
     if settings.tls:
         found.append(Credential("tls-cert", settings.tls.cert, "--ssl-cert-file"))
         found.append(Credential("tls-key", settings.tls.key, "--ssl-key-file"))

@@ -42,8 +42,12 @@ def sick(entry: dict[str, Any]) -> bool:
 def outcome(entry: dict[str, Any]) -> str:
     """`2 changed, 12 unchanged`, and whether that was all there was to do."""
     counts = f"{entry['changed']} changed, {entry['unchanged']} unchanged"
-    if sick(entry):
+    if entry.get("unreachable"):
+        return "unreachable"
+    if entry["failed"]:
         return f"{counts}, {entry['failed']} failed"
+    if entry["problems"]:
+        return f"{counts}, stopped"
     return counts if entry["changed"] else f"{counts}: nothing to do"
 
 
@@ -64,6 +68,12 @@ def problem(name: str, line: str) -> None:
     """A line that says why the host did not get further."""
     host(name)["problems"].append(line)
     _write()
+
+
+def unreachable(name: str, why: str) -> None:
+    """The host could not be connected to."""
+    record(name, unreachable=True)
+    problem(name, f"unreachable: {why}")
 
 
 def step(title: str, names: list[str]) -> None:

@@ -13,8 +13,29 @@ from typing import Any
 
 import yaml
 
+from llamarig import yaml_keys
 from llamarig.display import plain
 from llamarig.errors import UserError
+
+# Ten thousand tuned hosts; YAML takes seconds to read it.
+MOST_BYTES = 8 * 2**20
+
+
+class _Loader(yaml.SafeLoader):
+    """Says in which line a value is none (the 31st of February, say), and takes no key twice."""
+
+    def construct_object(self, node: yaml.Node, deep: bool = False) -> Any:
+        try:
+            return super().construct_object(node, deep)
+        except ValueError as error:
+            if not isinstance(node, yaml.ScalarNode):
+                raise
+            raise ValueError(f"line {node.start_mark.line + 1}: {error}") from None
+
+    def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Any, Any]:
+        if fault := yaml_keys.twice(node):
+            raise ValueError(fault)
+        return super().construct_mapping(node, deep)
 
 
 class SiteFile:
@@ -40,6 +61,9 @@ class SiteFile:
         if not stat.S_ISREG(os.fstat(handle).st_mode):
             os.close(handle)
             raise UserError(f"{self.path}: no regular file; {self.mend}")
+        if os.fstat(handle).st_size > MOST_BYTES:
+            os.close(handle)
+            raise UserError(f"{self.path}: more than {MOST_BYTES} bytes; {self.mend}")
         with open(handle, encoding="utf-8") as file:
             return file.read()
 
@@ -51,7 +75,7 @@ class SiteFile:
         """
         try:
             text = self._text()
-            content = {} if text is None else yaml.safe_load(text)
+            content = {} if text is None else yaml.load(text, _Loader)
         except UserError:
             raise
         except OSError as error:

@@ -5,12 +5,12 @@ from __future__ import annotations
 import os
 import re
 import stat
-from collections import Counter
 from pathlib import Path
 from typing import Any
 
 import yaml
 
+from llamarig import yaml_keys
 from llamarig.display import plain
 from llamarig.errors import UserError
 from llamarig.values import SUITES
@@ -51,12 +51,8 @@ class _Loader(yaml.BaseLoader):
         return value
 
     def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Any, Any]:
-        """Of two equal keys YAML would take the last in silence."""
-        names = Counter(key.value for key, _ in node.value if isinstance(key, yaml.ScalarNode))
-        for name, count in names.items():
-            if count > 1:
-                line = node.start_mark.line + 1
-                raise UserError(f"{plain(name)[:80]}: given twice in the mapping of line {line}")
+        if fault := yaml_keys.twice(node):
+            raise UserError(fault)
         return super().construct_mapping(node, deep)
 
 

@@ -7,7 +7,7 @@ from datetime import date
 from typing import Annotated, Any
 
 from annotated_types import Ge, Len
-from pydantic import TypeAdapter, ValidationError
+from pydantic import AllowInfNan, TypeAdapter, ValidationError
 
 from llamarig.display import plain
 from llamarig.faults import nearest, shown
@@ -16,7 +16,7 @@ from llamarig.values import Sha256, allowed
 
 KEYS = ("draft_n_max", "draft_p_min")
 EVIDENCE = "evidence"
-Number = Annotated[float, Ge(0)]
+Number = Annotated[float, Ge(0), AllowInfNan(False)]
 Text = str | None
 # What a host's evidence may say, in words and as a type.
 FORMS: dict[str, tuple[str, Any]] = {

@@ -16,7 +16,7 @@ from pyinfra.api.exceptions import FactProcessError
 from pyinfra.api.operation import operation
 from pyinfra.context import host, state
 
-from llamarig.api_key import FORM, disagreement
+from llamarig.api_key import FORM, disagreement, no_key
 from llamarig.display import say
 from llamarig.paths import API_KEY, CONFIG
 from llamarig.settings import Settings
@@ -141,10 +141,7 @@ def one_of(keys: dict[str, str]) -> str | None:
         raise ValueError(line)
     for name, key in keys.items():
         if not FORM.fullmatch(key):
-            raise ValueError(
-                f"api_key: {API_KEY} of {name} holds something else than one line of printable "
-                "characters without spaces; mend it there, or: llamarig key rotate INVENTORY"
-            )
+            raise ValueError(no_key(name))
     return next(iter(keys.values()), None)
 
 

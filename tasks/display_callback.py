@@ -78,8 +78,8 @@ def register(state: State) -> None:
     hosts = [each for each in state.inventory if state.is_host_in_limit(each)]
     report.begin([each.name for each in hosts])
     for each in hosts:
-        if each in state.failed_hosts:
-            report.problem(each.name, "could not connect")
+        if each in state.failed_hosts and not report.host(each.name)["problems"]:
+            report.unreachable(each.name, "could not connect")
     if report.wanted():
         _quiet()
     for handler in logging.getLogger("pyinfra").handlers:

@@ -13,7 +13,7 @@ from pyinfra.api.operation import operation
 from pyinfra.context import host, state
 
 from llamarig import connection, report, secret_report
-from llamarig.api_key import disagreement
+from llamarig.api_key import FORM, disagreement, no_key
 from llamarig.paths import API_KEY, CONFIG, LIVE_UNIT
 from llamarig.tasks import api_key, live, site
 from llamarig.tasks.arrival import arrive
@@ -74,6 +74,9 @@ def hand_over() -> Generator[PyinfraCommand, None, None]:
         return
     if not ok or len(lines) != 1:
         yield failure(f"{API_KEY} can't be read")
+        return
+    if not FORM.fullmatch(lines[0]):
+        yield failure(no_key(host.name))
         return
     secret_report.put(lines[0])
 

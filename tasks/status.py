@@ -13,7 +13,7 @@ from llamarig import report
 from llamarig.settings import Settings
 from llamarig.tasks import check, check_news, doctor, drift, model_choice, site
 from llamarig.tasks.arrival import arrive
-from llamarig.tasks.facts.api_key import ApiKey
+from llamarig.tasks.facts.api_key import ApiKey, RunningKey
 from llamarig.tasks.facts.generation import Generation, Generations
 from llamarig.tasks.facts.history import History
 from llamarig.tasks.facts.live_server import LiveServer
@@ -101,9 +101,11 @@ def _reach(serving: Generation, settings: Settings) -> dict[str, Any]:
     # This step's own privileges were fixed before sudo was arranged.
     as_root = bool(host.data.get("_sudo"))
     key = host.get_fact(ApiKey, _sudo=as_root) if keyed else None
+    running = host.get_fact(RunningKey, _sudo=as_root) if keyed else None
     return {
         "address": manifest["address"],
         "keyed": keyed,
         "api_key": key and key.digest and key.digest[:KEY_DIGITS],
+        "key_stale": bool(key and key.digest and running and key.digest != running),
         "key_open": bool(key and key.digest and not key.private),
     }

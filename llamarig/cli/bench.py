@@ -56,8 +56,9 @@ def bench(
     inventory: Path, json_path: Path | None, limit: tuple[str, ...],
     suite: str | None, depths: str | None, rounds: str | None, tokens: str | None, out: Path,
 ) -> None:  # fmt: skip
-    """Measure what serves at several draft depths, beside the walkthrough's figures. It does not
-    serve meanwhile, some minutes, and is back afterwards."""
+    """Measure several draft depths beside the walkthrough's.
+
+    What serves is stopped meanwhile, some minutes, and is back afterwards."""
     wanted = asking.checked(suite=suite, depths=depths, rounds=rounds, tokens=tokens)
     if depths and 0 not in map(int, depths.split(",")):
         click.echo("--depths: 0 is measured too, everything is compared with it", err=True)

@@ -16,13 +16,17 @@ from types import TracebackType
 from typing import Any
 
 import click
+import pyinfra_cli.cli
 from gevent.hub import Hub
-from pyinfra.api.exceptions import PyinfraError
+from pyinfra.api.exceptions import ConnectError, PyinfraError
+from pyinfra.api.host import Host
+from pyinfra.api.state import BaseStateCallback, State
 from pyinfra_cli.exceptions import UnexpectedExternalError, UnexpectedInternalError
 from pyinfra_cli.main import main
 
 import llamarig
 import llamarig.tasks
+from llamarig import report
 from llamarig.errors import UserError
 
 _OURS = [Path(str(each.__file__)).resolve().parent for each in (llamarig, llamarig.tasks)]
@@ -62,10 +66,34 @@ def _in_one_line(show: Callable[..., None]) -> Callable[..., None]:
     return shown
 
 
+class _Connecting(BaseStateCallback):
+    """Reports hosts that can't be reached: where none can, pyinfra ends before any task of ours."""
+
+    @staticmethod
+    def host_connect_error(state: State, host: Host, error: ConnectError) -> None:
+        if host not in state.activated_hosts:
+            report.unreachable(host.name, str(error))
+
+
+def _watched(connect: Callable[[State], None]) -> Callable[[State], None]:
+    def connected(state: State) -> None:
+        state.add_callback_handler(_Connecting())
+        try:
+            connect(state)
+        except PyinfraError:
+            if state.activated_hosts:
+                raise
+            click.echo("llamarig: no host could be reached", err=True)
+            sys.exit(1)
+
+    return connected
+
+
 def run() -> None:
     """pyinfra's own main with our words for a mistake; a deploy may not end it."""
     logging.getLogger("paramiko").addHandler(logging.NullHandler())
     Hub.NOT_ERROR = (*Hub.NOT_ERROR, PyinfraError, UserError)
+    pyinfra_cli.cli.connect_all = _watched(pyinfra_cli.cli.connect_all)
     for kind in (UnexpectedExternalError, UnexpectedInternalError):
         kind.show = _in_one_line(kind.show)
     try:

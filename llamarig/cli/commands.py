@@ -27,7 +27,14 @@ from llamarig.cli.tune import tune
 from llamarig.cli.up import up
 
 
-@click.group(context_settings={"help_option_names": ["-h", "--help"]})
+class _InOrder(click.Group):
+    """A group whose help lists the commands as they were added, not by the alphabet."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        return list(self.commands)
+
+
+@click.group(cls=_InOrder, context_settings={"help_option_names": ["-h", "--help"]})
 @click.version_option(__version__, prog_name="llamarig")
 def cli() -> None:
     """From a bare host to a llama-server whose MTP speedup was proven on that host.

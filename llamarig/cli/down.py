@@ -39,8 +39,10 @@ def down(
     inventory: Path, json_path: Path | None, limit: tuple[str, ...], hosts: tuple[str, ...],
     everyone: bool, purge: bool, with_model: bool, yes: bool,
 ) -> None:  # fmt: skip
-    """Stop serving on HOSTs, groups or --all, and close what was opened; with --purge leave
-    nothing of llamarig's there. Lists it and asks first."""
+    """Stop serving, or with --purge leave nothing of llamarig there.
+
+    On HOSTs, groups or --all; what was opened in a firewall is closed. Lists what goes and asks
+    first."""
     if with_model and not purge:
         raise UserError("--with-model: goes with --purge; without it the model stays for `up`")
     chosen = _chosen(inventory, (*limit, *hosts), everyone)

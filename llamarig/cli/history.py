@@ -23,8 +23,10 @@ FOLDED = ("who", "reason")
 @click.command()
 @deploy.options
 def history(inventory: Path, json_path: Path | None, limit: tuple[str, ...]) -> None:
-    """Show the last 50 switches of every host, as the host itself noted them: when, who, which
-    generation, how it ended and how long nothing served. Changes nothing."""
+    """Show the last 50 switches of every host.
+
+    As the host itself noted them: when, who, which generation, how it ended and how long nothing
+    served. Changes nothing."""
     result = runner.run(inventory, HISTORY, limit=limit)
     deploy.finish(result, json_path, changes=False)
     for name, entry in sorted(result.hosts.items()):

@@ -54,7 +54,9 @@ def init(
     port: int | None,
     yes: bool,
 ) -> None:
-    """Write a commented site into DIR: deploy.py, inventory.py, group_data, .gitignore."""
+    """Write a commented site into DIR.
+
+    It is deploy.py, inventory.py, group_data and .gitignore."""
     _refuse_existing(folder)
     asking = can_ask() and not yes
     texts = list(hosts)
@@ -200,5 +202,7 @@ def write(folder: Path, contents: dict[str, str]) -> list[Path]:
 def _say_next(inventory: Path) -> None:
     path = shlex.quote(str(inventory))
     click.echo("next:")
-    click.echo(f"  llamarig trust {path}   # the hosts' keys, the login and sudo")
+    click.echo(f"  llamarig trust {path}    # the hosts' keys, the login and sudo")
+    click.echo(f"  llamarig doctor {path}   # what stands in the way")
+    click.echo(f"  llamarig plan {path}     # what would be done")
     click.echo(f"  llamarig up {path}")

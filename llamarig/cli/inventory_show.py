@@ -24,8 +24,10 @@ Shown = dict[str, dict[str, Any]]
 @click.command()
 @deploy.options
 def inventory(inventory: Path, json_path: Path | None, limit: tuple[str, ...]) -> None:
-    """Show the hosts, and the settings that are not the defaults, with where each is said: of the
-    host, in a group's file, in group_data/all.py, or tuned. Reaches no host, shows no secret."""
+    """Show the hosts, and the settings that are not the defaults.
+
+    Each with where it is said: of the host, in a group's file, in group_data/all.py, or tuned.
+    Reaches no host, shows no secret."""
     known = load(inventory)
     if faults := checks.name_faults("--limit", limit, known):
         raise UserError("\n".join([f"{inventory}: nothing to show", *faults]))

@@ -60,8 +60,10 @@ def usage(inventory: Path) -> str:
 @deploy.json_option
 @inventory_argument
 def rotate(inventory: Path, json_path: Path | None) -> None:
-    """Give all hosts a new key; their servers restart, one after the other. Every host must be
-    reached, else nothing is changed. Whatever stopped it: run it again."""
+    """Give all hosts a new key.
+
+    Their servers restart, one after the other. Every host must be reached, else nothing is
+    changed. Whatever stopped it: run it again."""
     result = runner.run(inventory, ROTATE)
     deploy.finish(result, json_path, changes=False)
     rotated = [name for name, entry in sorted(result.hosts.items()) if entry.get("key_rotated")]

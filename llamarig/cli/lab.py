@@ -25,7 +25,7 @@ def _name(function: click.decorators.FC) -> click.decorators.FC:
 
 @click.group()
 def lab() -> None:
-    """Made hosts on this machine: systemd, SSH, a disk, a network of their own."""
+    """Made hosts on this machine, each with systemd, SSH, a disk."""
 
 
 @lab.command()

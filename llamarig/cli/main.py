@@ -10,6 +10,9 @@ from llamarig.display import plain
 from llamarig.errors import UserError
 
 INTERRUPTED = 130
+# Without a file's name they are about what stdout leads to: a full disk, a reader that has gone,
+# something that can only be read.
+_OF_STDOUT = (errno.ENOSPC, errno.EPIPE, errno.EBADF)
 
 
 def main() -> None:
@@ -26,7 +29,7 @@ def main() -> None:
         _end(str(error), 1)
     except OSError as error:
         # A full disk, a folder that can't be written: the machine's state, no defect of ours.
-        if error.filename is None and error.errno not in (errno.ENOSPC, errno.EPIPE):
+        if error.filename is None and error.errno not in _OF_STDOUT:
             raise
         # What is still buffered could not be written either.
         os.dup2(os.open(os.devnull, os.O_WRONLY), 1)

@@ -55,9 +55,10 @@ Headers = dict[str, Header | None]
 def list_models(
     repo: str, revision: str | None, endpoint: str | None, context: int, cards: str, as_json: bool
 ) -> None:
-    """List the models of REPO: size, quantization, MTP heads, and per card the largest context
-    that fits. Downloads no model; reads a few MB of each (of more than 12, the
-    smallest) for its header."""
+    """List the models of REPO, and what fits on which card.
+
+    Size, quantization, MTP heads, and per card the largest context. Downloads no model; reads a
+    few MB of each (of more than 12, the smallest) for its header."""
     _check("REPO", "model_repo", repo)
     _check("--revision", "model_revision", revision)
     _check("--endpoint", "hf_endpoint", endpoint)

@@ -16,8 +16,10 @@ VERIFY = "llamarig.tasks.model_verify.run"
 @click.command()
 @deploy.options
 def verify(inventory: Path, json_path: Path | None, limit: tuple[str, ...]) -> None:
-    """Read all bytes of every host's model and compare their sha256; what serves, serves on.
-    Exit 1 when a host has none or a wrong one, which the next `up` then brings anew."""
+    """Compare the sha256 of every host's model.
+
+    Reads all of its bytes; what serves, serves on. Exit 1 when a host has none or a wrong one,
+    which the next `up` then brings anew."""
     result = runner.run(inventory, VERIFY, limit=limit)
     deploy.finish(result, json_path)
     for name, entry in sorted(result.hosts.items()):

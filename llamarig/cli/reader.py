@@ -34,7 +34,8 @@ def main() -> None:
         answer = {"error": f"{inventory}: {error}"}
     except SystemExit:
         answer = {"error": f"{inventory}: it, or its group_data, ends Python (sys.exit)"}
-    except Exception as error:  # whatever a user's file may raise
+    except (Exception, KeyboardInterrupt) as error:
+        # Whatever a user's file may raise; a Ctrl-C of the user's ends the command that reads us.
         answer = {"error": _reason(error, inventory, folders)}
     print("\n" + json.dumps(answer), flush=True)
 
@@ -89,7 +90,7 @@ def _checking(execute: Callable[..., dict[str, Any]], inventory: str) -> Callabl
     return checked
 
 
-def _reason(error: Exception, inventory: str, folders: list[str]) -> str:
+def _reason(error: BaseException, inventory: str, folders: list[str]) -> str:
     """A user's exception in one line, with the place in the user's file that raised it."""
     # pyinfra wraps what a file raises.
     raised = getattr(error, "exception", error)

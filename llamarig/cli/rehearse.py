@@ -21,7 +21,9 @@ INVENTORY = "from llamarig.rehearsal.inventory import hosts as _hosts\n\nhosts =
 @click.option("--yes", is_flag=True, help="Install missing programs without asking.")
 @deploy.json_option
 def rehearse(count: int, yes: bool, json_path: Path | None) -> None:
-    """Make hosts on this machine, deploy to them, prove MTP on the CPU, leave them serving."""
+    """Deploy to made hosts on this machine, MTP on the CPU.
+
+    They are left serving; `llamarig lab down` takes them away."""
 
     def agreed(question: str) -> bool:
         return yes or (sys.stdin.isatty() and click.confirm(question, err=True))

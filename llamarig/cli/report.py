@@ -25,8 +25,10 @@ FOLDED = ("host", "device")
 def report(
     inventory: Path, json_path: Path | None, limit: tuple[str, ...], out: Path | None
 ) -> None:
-    """Show the newest measurement of every host, and hosts that differ from their like. Changes
-    nothing; --out writes a page with each host over time."""
+    """Show the newest measurement of every host, and outliers.
+
+    An outlier differs from its like: the same card and recipe. Changes nothing; --out writes a
+    page with each host over time."""
     result = runner.run(inventory, REPORT, limit=limit)
     # Drawing takes a second to import, and no other command draws.
     from llamarig.reports import collect, fleet

@@ -21,8 +21,9 @@ TO = "_rollback_to"
 def rollback(
     inventory: Path, json_path: Path | None, limit: tuple[str, ...], to: int | None
 ) -> None:
-    """Serve the generation from before, at once: it was proven on the host. `up` goes forward
-    again, to what the settings ask for."""
+    """Serve the generation from before, at once.
+
+    It was proven on the host. `up` goes forward again, to what the settings ask for."""
     data = {} if to is None else {TO: str(to)}
     result = runner.run(inventory, ROLLBACK, limit=limit, data=data)
     deploy.finish(result, json_path)

@@ -54,8 +54,10 @@ def smoke(
     inventory: Path, json_path: Path | None, limit: tuple[str, ...], full: bool,
     min_speedup: float | None, junit_path: Path | None,
 ) -> None:  # fmt: skip
-    """Measure what is live as it serves: users go first, nothing is stopped. It is compared with
-    the baseline that was recorded when it was proven.
+    """Measure what is live as it serves, against the gate.
+
+    Users go first, nothing is stopped. It is compared with the baseline that was recorded when it
+    was proven.
 
     \b
     Exit status: 0  every host reaches the gate

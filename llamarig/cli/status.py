@@ -24,8 +24,9 @@ FOLDED = {"host": 10, "version": 11, "model": 14, "up": 8}
 @click.command()
 @deploy.options
 def status(inventory: Path, json_path: Path | None, limit: tuple[str, ...]) -> None:
-    """Show what every host serves, and what differs from the settings. Changes nothing; exit 1
-    when a host does not serve."""
+    """Show what every host serves, and what is not as it should be.
+
+    Changes nothing; exit 1 when a host does not serve."""
     result = runner.run(inventory, STATUS, limit=limit)
     deploy.finish(result, json_path, changes=False)
     hosts = dict(sorted(result.hosts.items()))

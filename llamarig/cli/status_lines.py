@@ -28,7 +28,7 @@ def wrong(hosts: Hosts) -> list[str]:
 
 def _wrong(entry: dict[str, Any]) -> Iterable[str]:
     if entry["problems"]:
-        yield "not known, see above"
+        yield "unreachable" if entry.get("unreachable") else "not known, see above"
         return
     if "service" not in entry:
         yield "not reached"
@@ -45,6 +45,12 @@ def _wrong(entry: dict[str, Any]) -> Iterable[str]:
         yield (
             "others than root can read the API key's file; `llamarig up` closes it, `llamarig key "
             "rotate` makes a new one"
+        )
+    if entry.get("key_stale"):
+        yield (
+            "the API key's file holds another key than the one that the server asks for; "
+            "`systemctl restart llama-server` there takes the file's, `llamarig key rotate` makes "
+            "a new one"
         )
     if address and not entry.get("keyed") and not loopback(address["bind"]):
         place = f"[{address['bind']}]" if ":" in address["bind"] else address["bind"]

@@ -31,9 +31,12 @@ def row(name: str, entry: dict[str, Any]) -> list[str]:
 
 def verdict(entry: dict[str, Any]) -> str:
     """`pass` only where the proof passed and no operation failed; `kept` where on_gate_fail lets
-    serve what did not; `undecided` where nothing else is wrong."""
+    serve what did not; `undecided` where nothing else is wrong; `unreachable` where nobody
+    answered."""
     if entry.get("undecided"):
         return "undecided"
+    if entry.get("unreachable"):
+        return "unreachable"
     if entry.get("failed") or entry.get("problems"):
         return "FAILED"
     proof = entry.get("smoke") or {}

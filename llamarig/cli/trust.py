@@ -52,7 +52,9 @@ class Shown:
     help="File with the password of sudo; else what the setting of that name says.",
 )
 def trust(inventory: Path, yes: bool, sudo_password_file: Path | None) -> None:
-    """Show and remember the hosts' SSH keys, then try the login and sudo on each."""
+    """Remember the hosts' SSH keys, then try login and sudo.
+
+    Shows each key before it is remembered."""
     # paramiko's own words for what is said below in one line.
     logging.getLogger("paramiko").setLevel(logging.CRITICAL + 1)
     hosts = load(inventory)

@@ -31,8 +31,10 @@ def tune(
     inventory: Path, json_path: Path | None, limit: tuple[str, ...],
     depths: str | None, p_min: str | None, budget_tokens: str | None, dry: bool,
 ) -> None:  # fmt: skip
-    """Find the draft depth that is fastest on each host and write it into group_data/tuned.yaml.
-    A host does not serve meanwhile, some minutes, and is back afterwards."""
+    """Find the draft depth that is fastest on each host.
+
+    It goes into group_data/tuned.yaml, which `up` uses like any setting. A host does not serve
+    meanwhile, some minutes, and is back afterwards."""
     wanted = asking.checked(depths=depths, p_min=p_min, budget_tokens=budget_tokens)
     if dry:
         _announce(inventory, limit, wanted)

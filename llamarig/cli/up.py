@@ -62,7 +62,7 @@ def up(
     canary: int | None, batch: int | str | None, max_failures: int | None, break_lock: bool,
     junit_path: Path | None,
 ) -> None:  # fmt: skip
-    """Deploy: build, download, prove on the host, and only then go live.
+    """Deploy: build, download, prove on the host, then go live.
 
     Several hosts are a rollout: it looks which of them have something to do, deploys to a canary,
     stages all others at once, and proves and switches them in waves. What fails stops it before

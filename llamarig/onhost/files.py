@@ -28,15 +28,21 @@ def write_json(path: str, content: Any) -> None:
     sync_folder(path)
 
 
-def read_json(path: str) -> Any:
-    """The content of a JSON file.
+def read_json(path: str) -> dict[str, Any]:
+    """The content of a JSON file; all that llamarig writes are objects.
 
     Raises:
         OSError: not readable.
-        ValueError: not JSON.
+        ValueError: no JSON object.
     """
     with open(path, encoding="utf-8") as file:
-        return json.load(file)
+        try:
+            found = json.load(file)
+        except RecursionError:
+            raise ValueError(f"{path}: nested too deep") from None
+    if not isinstance(found, dict):
+        raise ValueError(f"{path}: no JSON object")
+    return found
 
 
 def replace_link(path: str, target: str) -> None:

@@ -17,6 +17,7 @@ from llamarig.onhost.live_rounds import BusyError, LiveRounds
 from llamarig.onhost.live_server import Live
 from llamarig.onhost.recorded import Baseline, Serving
 from llamarig.onhost.rounds import NOT_PASSED, UNDECIDED
+from llamarig.onhost.sample import out_of_reach
 
 RECORD = "live.json"
 # Of what a measurement stands beside, the part that the machine does not tell.
@@ -75,7 +76,7 @@ def _reach(config: dict[str, Any], found: Serving) -> Live:
 def measure(
     config: dict[str, Any], found: Serving, server: Live, base: Baseline
 ) -> dict[str, Any]:  # fmt: skip
-    """Rounds until the gate is decided on clean ones, or max_rounds are measured."""
+    """Rounds until the gate is decided on clean ones, or can't be within max_rounds."""
     gate = proof.Gate(
         config["min_speedup"], config["min_acceptance_length"], config["rounds"], equal=False
     )
@@ -85,10 +86,11 @@ def measure(
         rounds.warm_up()
         for number in range(1, config["max_rounds"] + 1):
             rounds.measure(number)
-            if number >= config["rounds"]:
-                final = number == config["max_rounds"]
+            left = config["max_rounds"] - number
+            final = not left or out_of_reach(rounds.samples, left, gate.rounds)
+            if final or number >= config["rounds"]:
                 result = live_judge.judge(rounds.samples, base.samples, gate, final=final)
-                if result["verdict"] != "undecided":
+                if final or result["verdict"] != "undecided":
                     break
     except BusyError as error:
         result = live_judge.judge(rounds.samples, base.samples, gate, busy=str(error))

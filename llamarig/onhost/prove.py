@@ -8,15 +8,16 @@ from __future__ import annotations
 import time
 from typing import Any
 
-from llamarig.onhost import binary, context, measurements, proof, rounds, switch, systemd
+from llamarig.onhost import beside, binary, context, measurements, proof, rounds, switch, systemd
 from llamarig.onhost.errors import Stop
 from llamarig.onhost.files import read_json, write_json
 from llamarig.onhost.memory import look
 from llamarig.onhost.rounds import NOT_PASSED, UNDECIDED, Rounds
+from llamarig.onhost.sample import out_of_reach
 
 
 def measure(config: dict[str, Any], bench: Rounds) -> dict[str, Any]:
-    """Rounds until the gate is decided on clean ones, or max_rounds are measured."""
+    """Rounds until the gate is decided on clean ones, or can't be within max_rounds."""
     gate = proof.Gate(
         config["min_speedup"], config["min_acceptance_length"], config["rounds"], config["equal"]
     )
@@ -26,10 +27,11 @@ def measure(config: dict[str, Any], bench: Rounds) -> dict[str, Any]:
         bench.planned = max(number, config["rounds"]) * a_round
         bench.measure(number, proof.ARMS)
         # There and back: only two rounds together are free of drift.
-        final = number == config["max_rounds"]
+        left = config["max_rounds"] - number
+        final = not left or out_of_reach(bench.samples, left, gate.rounds)
         if final or (number >= config["rounds"] and number % 2 == 0):
             result = proof.judge(bench.samples, gate, bench.greedy_equal(), final=final)
-            if result["verdict"] != "undecided":
+            if final or result["verdict"] != "undecided":
                 break
     return {**result, "load_seconds": bench.load_seconds}
 
@@ -91,6 +93,7 @@ def main(path: str) -> int:
     with Rounds(config) as bench:
         try:
             known["version"] = binary.version(config["arms"]["mtp"], config["build_number"])
+            beside.stop_check()
             _stop_live(config)
             known["memory_mib"], problem = look(config["fit"], config["fit_environment"])
             if problem:

@@ -57,6 +57,12 @@ def clean(samples: Iterable[Taken]) -> list[Taken]:
     return [each for each in samples if each.round not in loud]
 
 
+def out_of_reach(samples: Iterable[Taken], left: int, wanted: int) -> bool:
+    """Whether `left` more rounds can't make `wanted` clean ones any more: a host is busy, and to
+    measure on would only take its time."""
+    return len({each.round for each in clean(samples)}) + left < wanted
+
+
 def disturbances(samples: Iterable[Taken]) -> dict[str, int]:
     """Rounds disturbed, by cause."""
     rounds: dict[str, set[int]] = {cause: set() for cause in CAUSES}

@@ -8,14 +8,13 @@ from dataclasses import dataclass
 from pyinfra.api.exceptions import FactProcessError
 from pyinfra.api.facts import FactBase
 
-from llamarig.paths import API_KEY
+from llamarig.paths import API_KEY, KEY_CREDENTIAL, LIVE_UNIT
 
 OWNER, MODE = "root:root", "600"
 NOTHING = hashlib.sha256(b"").hexdigest()
+_TRIMMED = "sed -n '1{s/^[[:space:]]*//;s/[[:space:]]*$//;p;q}'"
 # The key as a program gets it; it goes through pipes, never through an argument.
-FIRST_LINE = (
-    f"sed -n '1{{s/^[[:space:]]*//;s/[[:space:]]*$//;p;q}}' {API_KEY} 2>/dev/null | tr -d '\\n'"
-)
+FIRST_LINE = f"{_TRIMMED} {API_KEY} 2>/dev/null | tr -d '\\n'"
 
 
 @dataclass(frozen=True)
@@ -43,12 +42,15 @@ class ApiKey(FactBase[KeyState]):
     def command(self) -> str:
         return (
             f"if [ -f {API_KEY} ]; then stat -L -c '%U:%G %a' {API_KEY}; "
-            f"[ -r {API_KEY} ] && {FIRST_LINE} | sha256sum | cut -d ' ' -f 1; fi; true"
+            f"[ -r {API_KEY} ] && {FIRST_LINE} | sha256sum | cut -d ' ' -f 1; "
+            f"elif [ -e {API_KEY} ]; then echo no file; fi; true"
         )
 
     def process(self, output: list[str]) -> KeyState:
         if not output:
             return KeyState()
+        if output == ["no file"]:
+            raise FactProcessError(f"{API_KEY} is no file; remove what stands there")
         try:
             stat, digest = output
             owner, mode = stat.split()
@@ -58,3 +60,23 @@ class ApiKey(FactBase[KeyState]):
                 f"two lines expected about the API key, got {output!r}"
             ) from None
         return KeyState(None if digest == NOTHING else digest, owner, mode)
+
+
+class RunningKey(FactBase[str | None]):
+    """The digest of the key that the live server was started with; None where it has none. systemd
+    copied it when it started the unit, so that the file may hold another one by now."""
+
+    @staticmethod
+    def default() -> str | None:
+        return None
+
+    def command(self) -> str:
+        return (
+            f"pid=$(systemctl show {LIVE_UNIT} -p MainPID --value); "
+            f'copy="/proc/$pid/root/run/credentials/{LIVE_UNIT}/{KEY_CREDENTIAL}"; '
+            f'[ "${{pid:-0}}" != 0 ] && [ -r "$copy" ] && {_TRIMMED} "$copy" | tr -d "\\n" | '
+            "sha256sum | cut -d ' ' -f 1; true"
+        )
+
+    def process(self, output: list[str]) -> str | None:
+        return None if output in ([], [NOTHING]) else output[0]

@@ -44,16 +44,16 @@ def parse(output: list[str]) -> JobState:
     """Judge `is-active` and the status file together.
 
     Raises:
-        FactProcessError: the status file is not JSON.
+        FactProcessError: the status file is no JSON object that says a state.
     """
     if len(output) < 2:
         active = bool(output) and output[0] in ("active", "activating")
         return JobState("running") if active else JobState("absent")
     try:
         status: dict[str, Any] = json.loads("\n".join(output[1:]))
-    except ValueError as error:
-        raise FactProcessError(f"the job's status file is not JSON: {error}") from None
-    state = str(status["state"])
+        state, tail = str(status["state"]), tuple(map(str, status.get("tail") or ()))
+    except (ValueError, KeyError, TypeError, AttributeError) as error:
+        raise FactProcessError(f"the job's status file can't be read: {error!r}") from None
     alive = output[0] in ("active", "activating", "deactivating")
     if state == "running" and not alive:
         state = "died"
@@ -67,7 +67,7 @@ def parse(output: list[str]) -> JobState:
         unit=status.get("unit") or "steps",
         done=status.get("done"),
         total=status.get("total"),
-        tail=tuple(status.get("tail") or ()),
+        tail=tail,
     )
 
 

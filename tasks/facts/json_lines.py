@@ -12,9 +12,11 @@ Entry = TypeVar("Entry")
 
 
 def command(path: str, lines: int, most_bytes: int) -> str:
-    """Shell that prints the last lines; nothing where there is no file."""
+    """Shell that prints the last lines; nothing where there is no file, and a line that counts as
+    broken where something else stands in its place."""
     # Bytes last: of a line that is cut the rest counts as broken.
-    return f"tail -n {lines} {path} 2>/dev/null | tail -c {most_bytes}; true"
+    tail = f"tail -n {lines} {path} 2>/dev/null | tail -c {most_bytes}; true"
+    return f"if [ -d {path} ]; then echo a directory; else {tail}; fi"
 
 
 def entries(output: list[str], entry: Callable[[Any], Entry]) -> tuple[tuple[Entry, ...], int]:

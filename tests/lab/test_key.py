@@ -110,6 +110,17 @@ def test_a_run_with_all_of_pyinfras_words_does_not_say_the_key(site: Any, on_hos
     assert key not in ran.output + str(ran.report)
 
 
+def test_status_names_a_file_that_holds_another_key_than_the_server(
+    site: Any, on_host: OnHost
+) -> None:
+    known = "holds another key than the one that the server asks for"
+    on_host(f"cp -p {FILE} {FILE}.saved && echo changed-by-hand >{FILE}")
+    changed = site.run("status --limit gpu01")
+    on_host(f"mv -T {FILE}.saved {FILE}")
+    assert known in changed.output
+    assert known not in site.run("status --limit gpu01").output
+
+
 def test_after_a_rotation_only_the_new_key_is_let_in(
     site: Any, lab: Lab, neighbour: str, on_host: OnHost
 ) -> None:

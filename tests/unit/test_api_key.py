@@ -15,7 +15,7 @@ from llamarig.api_key import FORM, disagreement, groups
 from llamarig.cli import key as cli
 from llamarig.paths import CONFIG
 from llamarig.tasks import api_key
-from llamarig.tasks.facts.api_key import FIRST_LINE, ApiKey, KeyState
+from llamarig.tasks.facts.api_key import FIRST_LINE, NOTHING, ApiKey, KeyState, RunningKey
 
 
 def digest(key: str) -> str:
@@ -83,6 +83,19 @@ def test_where_nothing_is_there_is_no_key(tmp_path: Path, text: str | None) -> N
         (tmp_path / "api-key").write_text(text)
     said = on(tmp_path, ApiKey().command()).stdout.splitlines()
     assert ApiKey().process(said).digest is None
+
+
+def test_something_else_in_the_files_place_is_no_host_without_a_key(tmp_path: Path) -> None:
+    (tmp_path / "api-key").mkdir()
+    said = on(tmp_path, ApiKey().command()).stdout.splitlines()
+    with pytest.raises(FactProcessError, match="is no file"):
+        ApiKey().process(said)
+
+
+def test_a_server_without_a_copy_of_a_key_runs_with_none(tmp_path: Path) -> None:
+    assert RunningKey().process(on(tmp_path, RunningKey().command()).stdout.splitlines()) is None
+    assert RunningKey().process([NOTHING]) is None
+    assert RunningKey().process(["ab"]) == "ab"
 
 
 def test_a_private_key_is_roots_and_600() -> None:

@@ -97,6 +97,13 @@ def test_every_command_has_help(command: str, tmp_path: Path) -> None:
     assert done.stdout.startswith("Usage: ")
 
 
+@pytest.mark.parametrize("group", [[], ["models"], ["key"], ["lab"]])
+def test_a_list_of_commands_says_whole_sentences(group: list[str], tmp_path: Path) -> None:
+    listed = call(*group, "--help", cwd=tmp_path).stdout.partition("Commands:\n")[2]
+    assert listed
+    assert "..." not in listed
+
+
 def test_bad_settings_are_all_named_before_any_host_is_reached(tmp_path: Path) -> None:
     (tmp_path / "deploy.py").touch()
     (tmp_path / "inventory.py").write_text(

@@ -87,6 +87,12 @@ def test_job_is_judged_by_its_file_and_its_unit(output: list[str], state: str) -
     assert Job().process(output).state == state
 
 
+@pytest.mark.parametrize("text", ["[]", "nothing", "{}", '{"state": "failed", "tail": 3}'])
+def test_a_jobs_file_that_is_none_of_ours_is_named(text: str) -> None:
+    with pytest.raises(FactProcessError, match="status file can't be read"):
+        Job().process(["inactive", text])
+
+
 MANIFEST = {
     "digest": "a", "release": "b1", "proof_key": "k", "address": {"bind": "0.0.0.0", "port": 8080},
     "model": {"file": "m.gguf", "path": "/data/m.gguf", "sha256": "0" * 64},

@@ -44,9 +44,9 @@ def test_a_written_site_loads_and_its_settings_are_sound(tmp_path: Path) -> None
     settings, faults = read({name: host.data for name, host in hosts.items()})
     assert (len(settings), faults) == (2, [])
     assert site_of(folder / "inventory.py") == folder
-    last = done.output.splitlines()[-2:]
-    assert [line.split()[:2] for line in last] == [["llamarig", "trust"], ["llamarig", "up"]]
-    assert f"'{folder}/inventory.py'" in last[0]
+    last = [line.split()[:2] for line in done.output.splitlines()[-4:]]
+    assert last == [["llamarig", command] for command in ("trust", "doctor", "plan", "up")]
+    assert f"'{folder}/inventory.py'" in done.output.splitlines()[-4]
 
 
 def test_every_file_is_written_and_none_is_ever_overwritten(tmp_path: Path) -> None:

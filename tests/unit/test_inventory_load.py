@@ -67,6 +67,7 @@ def test_a_site_is_not_changed_by_the_folder_it_lies_in(tmp_path: Path) -> None:
         ("inventory.py", "import no_such_module\n", "No module named 'no_such_module'"),
         ("inventory.py", "hosts = []\n", "no hosts"),
         ("inventory.py", "raise SystemExit(3)\n", "ends Python (sys.exit)"),
+        ("inventory.py", "raise KeyboardInterrupt\n", "line 1: KeyboardInterrupt"),
         ("inventory.py", "import os\nos._exit(3)\n", "ended with exit status 3"),
         ("inventory.py", "x = '\0'\n", "inventory.py: source code string cannot contain null"),
         ("inventory.py", 'hosts = ["a", "b", "a"]\n', "hosts: host a twice"),

@@ -162,8 +162,8 @@ def test_users_that_come_meanwhile_end_it(tmp_path: Path) -> None:
 def test_another_request_beside_ours_disturbs(tmp_path: Path) -> None:
     with running(Fake(slots=4, neighbour=True)) as fake:
         found = measured(fake, tmp_path)
-    assert (found["verdict"], found["rounds"], found["disturbed_rounds"]) == ("undecided", 0, 5)
-    assert found["disturbances"] == {"cpu": 0, "throttling": 0, "clients": 5}
+    assert (found["verdict"], found["rounds"], found["disturbed_rounds"]) == ("undecided", 0, 3)
+    assert found["disturbances"] == {"cpu": 0, "throttling": 0, "clients": 3}
     assert "other clients were served meanwhile" in found["reason"]
 
 
@@ -172,8 +172,9 @@ def test_other_programs_disturb(tmp_path: Path, monkeypatch: pytest.MonkeyPatch)
     with running(Fake()) as fake:
         found = measured(fake, tmp_path)
     assert found["verdict"] == "undecided"
-    assert found["disturbances"]["cpu"] == 5
-    assert "only 0 of 5 rounds were undisturbed, 3 are needed: other programs" in found["reason"]
+    # Three of five are needed: two more could not make them.
+    assert found["disturbances"]["cpu"] == 3
+    assert "only 0 of 3 rounds were undisturbed, 3 are needed: other programs" in found["reason"]
 
 
 def test_it_speaks_tls_and_shows_the_key(tmp_path: Path) -> None:

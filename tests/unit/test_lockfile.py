@@ -42,7 +42,7 @@ FILE = "expected a path inside the model repository that ends in .gguf, one whol
         ("models: {a: {size:}}", f"models: a: size: found nothing, expected {SIZE}"),
         (
             f"models: {{a: {{size: 0x{'f' * 5000}}}}}",
-            f"models: a: size: found a value of type int, expected {SIZE}",
+            f"models: a: size: found a whole number of hundreds of digits, expected {SIZE}",
         ),
         (
             f"llama_cpp: {{a: {{commit: {'1' * 40}}}}}",

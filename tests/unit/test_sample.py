@@ -45,6 +45,13 @@ def test_rounds_are_counted_once_a_cause() -> None:
     assert sample.disturbances(loud) == {"cpu": 1, "throttling": 0, "clients": 1}
 
 
+def test_clean_rounds_that_can_no_longer_be_had_end_a_measurement() -> None:
+    rounds = [taken(round=1), taken(round=2, others=9), taken(round=3, others=9), taken(round=4)]
+    assert not sample.out_of_reach(rounds, left=1, wanted=3)
+    assert sample.out_of_reach(rounds, left=0, wanted=3)
+    assert not sample.out_of_reach(rounds, left=0, wanted=2)
+
+
 def test_a_power_limit_disturbs_nothing_heat_does() -> None:
     assert watch.reasons(0x4 | 0x1) == []
     assert watch.reasons(0x40 | 0x8) == ["hardware slowdown", "hardware thermal slowdown"]

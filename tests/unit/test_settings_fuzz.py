@@ -16,7 +16,9 @@ NAMES = st.text(max_size=8)
 ANYTHING = st.recursive(
     st.one_of(
         st.none(), st.booleans(), st.integers(), st.floats(), st.text(max_size=12),
-        st.binary(max_size=4), st.just(10**400), st.just(object()), st.just("x" * 5000),
+        st.binary(max_size=4), st.just(10**400), st.just(5000).map(lambda digits: 10**digits),
+        st.just(object()),
+        st.just("x" * 5000),
     ),
     lambda inner: st.one_of(
         st.lists(inner, max_size=3), st.dictionaries(NAMES, inner, max_size=3),

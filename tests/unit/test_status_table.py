@@ -44,6 +44,12 @@ def test_a_host_that_was_not_reached_has_dashes_and_a_line() -> None:
             "rotate` makes a new one",
         ),
         (
+            {"key_stale": True},
+            "the API key's file holds another key than the one that the server asks for; "
+            "`systemctl restart llama-server` there takes the file's, `llamarig key rotate` makes "
+            "a new one",
+        ),
+        (
             {"keyed": False, "address": {"bind": "::", "port": 1}},
             "no API key: whoever reaches [::]:1 may use it",
         ),

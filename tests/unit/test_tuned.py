@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 import yaml
 
-from llamarig import host_data
+from llamarig import host_data, site_file
 from llamarig.cli.inventory import load
 from llamarig.errors import UserError
 from llamarig.tasks.tuned_stale import differences
@@ -91,6 +91,10 @@ DEPTH = "allowed: a whole number from 1 to 16"
             "gpu01: {evidence: {interval: [1.0]}}",
             "gpu01: evidence: interval: found a value of type list, allowed: two numbers",
         ),
+        (
+            "gpu01: {evidence: {speedup: .inf}}",
+            "gpu01: evidence: speedup: found inf, allowed: a number",
+        ),
         ("gpu01: {evidence: 4}", "gpu01: evidence: found a value of type int"),
         ("gpu01: {evidence: {token: 4}}", "gpu01: evidence: token: unknown key, nearest known: "
          "tokens"),
@@ -122,6 +126,32 @@ def test_a_file_that_is_no_yaml_is_one_line(tmp_path: Path, text: str) -> None:
     with pytest.raises(UserError, match=r"tuned\.yaml"):
         Tuned(folder).put("gpu01", ENTRY)
     assert (folder / PLACE).read_text() == text
+
+
+@pytest.mark.parametrize(
+    ("text", "reason"),
+    [
+        (
+            "gpu01:\n  evidence:\n    measured: 2026-02-31\n",
+            "line 3: day is out of range for month",
+        ),
+        ("gpu01: {draft_n_max: 4}\ngpu01: {}\n", "gpu01: given twice in the mapping of line 1"),
+        ("a:\n  x: 1\n  x: 2\n", "x: given twice in the mapping of line 2"),
+    ],
+)
+def test_a_value_or_a_key_that_is_none_is_named_with_its_line(
+    tmp_path: Path, text: str, reason: str
+) -> None:
+    folder = site(tmp_path, text)
+    assert Tuned(folder).read()[1] == [f"{folder / PLACE}: not readable as YAML ({reason}); {MEND}"]
+
+
+def test_a_file_that_is_far_too_large_is_not_read(tmp_path: Path) -> None:
+    folder = site(tmp_path, "")
+    with (folder / PLACE).open("r+b") as file:
+        file.truncate(site_file.MOST_BYTES + 1)
+    (line,) = Tuned(folder).read()[1]
+    assert f"more than {site_file.MOST_BYTES} bytes" in line
 
 
 def test_a_folder_in_its_place_or_one_that_is_not_ours_is_one_line(tmp_path: Path) -> None:
