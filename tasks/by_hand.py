@@ -35,12 +35,12 @@ def edited(live: Generation, found: FolderState, rendered: Rendered | None) -> l
 def _line(live: Generation, name: str, there: str | None, wanted: str | None) -> str:
     what = f"{name} of generation {live.number}"
     if there is None:
-        return f"{what} was removed by hand"
+        return f"{what} was removed by hand; `llamarig up` makes another generation"
     which = ""
     if wanted is not None:
         pair = plan_diff.readable(wanted), plan_diff.readable(there)
         which = f" ({plan_diff.some(plan_diff.changes(*pair)) or 'only in its comments'})"
-    return f"{what} was edited by hand{which}; the next generation will not have that"
+    return f"{what} was edited by hand{which}; `llamarig up` makes one without that"
 
 
 def _links(live: Generation, found: FolderState) -> list[str]:
@@ -50,7 +50,7 @@ def _links(live: Generation, found: FolderState) -> list[str]:
     }
     return [
         f"{name} of generation {live.number} leads to {found.links.get(name, 'nothing')}, "
-        f"not to {target}"
+        f"not to {target}; `llamarig up` makes another generation"
         for name, target in wanted.items()
         if found.links.get(name) != target
     ]

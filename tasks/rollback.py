@@ -65,12 +65,15 @@ def _faults(known: GenerationState) -> list[str]:
     if number is None:
         return ["rollback: no generation was live here before; `llamarig up` deploys one"]
     found = known.number(number)
-    proven = [str(each.number) for each in known.all if each.proven or each.kept]
+    sound = [each for each in known.all if (each.proven or each.kept) and not each.edited]
+    proven = [str(each.number) for each in sound]
     choice = f"--to one of {', '.join(proven)}" if proven else "`llamarig up` deploys one"
     if found is None:
         return [f"rollback: this host has no generation {number}; {choice}"]
     if not (found.proven or found.kept):
         return [f"rollback: generation {number} was never proven here; {choice}"]
+    if found.edited:
+        return [f"rollback: generation {number} was edited by hand, so nothing proves it; {choice}"]
     return []
 
 

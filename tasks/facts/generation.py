@@ -11,7 +11,7 @@ from typing import Any
 from pyinfra.api.exceptions import FactProcessError
 from pyinfra.api.facts import FactBase
 
-from llamarig.paths import CURRENT, GENERATIONS, PREVIOUS, TRANSACTION
+from llamarig.paths import CURRENT, GENERATIONS, PREVIOUS, RELEASES, TRANSACTION
 
 _SHOW = (
     "for d in $(ls -1 {folder} 2>/dev/null | grep -x '[0-9]*' | sort -n); do "
@@ -21,6 +21,13 @@ _SHOW = (
     "printf '}}\\n'; done | tr '\\n' ' ' | sed 's/}} *{{\"number\"/}},{{\"number\"/g'"
 )
 
+# What a generation is made of, as it is now: `file SHA256  3/recipe.json`, `link 3/release TARGET`.
+_CONTENT = (
+    "(cd {folder} 2>/dev/null && sha256sum [0-9]*/*.service [0-9]*/recipe.json 2>/dev/null "
+    "| sed 's/^/file /'); "
+    "find {folder} -mindepth 2 -maxdepth 2 -type l -printf 'link %P %l\\n' 2>/dev/null; "
+)
+
 _BEGINS = re.compile(r'\{"number": (\d+), "manifest": ')
 _PROOF = ', "proof": '
 DAMAGED = object()
@@ -28,12 +35,14 @@ DAMAGED = object()
 
 @dataclass(frozen=True)
 class Generation:
-    """One generation; proof is None until one was attempted."""
+    """One generation; proof is None until one was attempted. edited: its files or links are not
+    those that were staged, so that no proof is of them."""
 
     number: int
     digest: str
     manifest: dict[str, Any]
     proof: dict[str, Any] | None
+    edited: bool = False
 
     @property
     def proven(self) -> bool:
@@ -66,8 +75,9 @@ class GenerationState:
         return self.number(self.current)
 
     def candidate(self, digest: str) -> Generation | None:
-        """The newest generation with this digest."""
-        return next((each for each in reversed(self.all) if each.digest == digest), None)
+        """The newest generation with this digest that is as it was staged."""
+        same = (each for each in reversed(self.all) if each.digest == digest and not each.edited)
+        return next(same, None)
 
     @property
     def next_number(self) -> int:
@@ -87,7 +97,8 @@ class Generations(FactBase[GenerationState]):
             for link in (CURRENT, PREVIOUS)
         )
         switch = f"$(test -e {TRANSACTION} && echo unfinished)"
-        return f'echo {links} {switch}; echo "[$({_SHOW.format(folder=GENERATIONS)})]"'
+        content = _CONTENT.format(folder=GENERATIONS)
+        return f'echo {links} {switch}; {content}echo "[$({_SHOW.format(folder=GENERATIONS)})]"'
 
     def process(self, output: list[str]) -> GenerationState:
         try:
@@ -95,10 +106,11 @@ class Generations(FactBase[GenerationState]):
             links = _number(current), _number(previous)
         except (ValueError, IndexError) as error:
             raise FactProcessError(f"the generations are not readable: {error}") from None
+        content, shown = _content(output[1:])
         found: list[Generation] = []
         broken: list[int] = []
         damaged: list[str] = []
-        for number, manifest, proof in _pieces("\n".join(output[1:])):
+        for number, manifest, proof in _pieces("\n".join(shown)):
             folder = f"{GENERATIONS}/{number}"
             if proof is DAMAGED or not sound_proof(proof):
                 damaged.append(f"{folder}/proof.json is damaged, so nothing proves it")
@@ -107,12 +119,36 @@ class Generations(FactBase[GenerationState]):
                 damaged.append(f"{folder}/manifest.json is damaged, so it can't serve again")
                 broken.append(number)
             elif manifest is not None:
-                found.append(Generation(number, manifest["digest"], manifest, proof))
+                edited = bool(content) and _edited(number, manifest, content)
+                found.append(Generation(number, manifest["digest"], manifest, proof, edited))
         return GenerationState(*links, bool(switch), found, broken, damaged)
 
 
 def _number(word: str) -> int | None:
     return None if word == "-" else int(word)
+
+
+def _content(lines: list[str]) -> tuple[dict[str, str], list[str]]:
+    """What _CONTENT printed, `3/release` to its target or a file's sha256; and the lines after."""
+    found: dict[str, str] = {}
+    for number, line in enumerate(lines):
+        kind, _, rest = line.partition(" ")
+        if kind == "file":
+            value, _, name = rest.partition("  ")
+        elif kind == "link":
+            name, _, value = rest.partition(" ")
+        else:
+            return found, lines[number:]
+        found[name] = value
+    return found, []
+
+
+def _edited(number: int, manifest: dict[str, Any], content: dict[str, str]) -> bool:
+    files = manifest.get("files")
+    wanted = dict(files) if isinstance(files, dict) else {}
+    wanted["release"] = f"{RELEASES}/{manifest['release']}"
+    wanted["model.gguf"] = manifest["model"]["path"]
+    return any(content.get(f"{number}/{name}") != value for name, value in wanted.items())
 
 
 def _pieces(text: str) -> Iterator[tuple[int, Any, Any]]:

@@ -159,3 +159,17 @@ def test_an_operator_with_a_password_sees_the_same(site: Any, lab: Lab) -> None:
     ran = site.run("status", "opspw")
     assert (ran.code, ran.host()["drift"]) == (0, []), ran.output
     assert site.run("history", "opspw").code == 0
+
+
+def test_up_makes_a_generation_without_the_edit(site: Any, on_host: OnHost) -> None:
+    on_host(f"sed -i 's/^Restart=.*/Restart=no/' {UNIT}")
+    ran = site.run("up")
+    assert ran.code == 0, ran.output
+    assert ran.host()["generation"] == 2
+    assert ran.host()["smoke"]["reused_from"] == 1
+    assert drift(site) == []
+    again = site.run("up")
+    assert (again.code, again.host()["changed"]) == (0, 0), again.output
+    back = site.run("rollback")
+    assert back.code == 1
+    assert "generation 1 was edited by hand" in back.output

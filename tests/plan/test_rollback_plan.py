@@ -14,6 +14,17 @@ CPU: dict[str, object] = {"backend": "cpu", "llama_cpp_commit": "a" * 40, "model
 STORY = "from llamarig.tasks import rollback\n\nrollback.run()\n"
 
 
+# What is on the host: of all but one as it was staged.
+CONTENT = [
+    line
+    for number in range(1, 7)
+    for line in (
+        f"link {number}/release /opt/llamarig/releases/r1",
+        f"link {number}/model.gguf /data/{'other' if number == 6 else 'm'}.gguf",
+    )
+]
+
+
 def generation(number: int, verdict: str | None, **proof: object) -> dict[str, object]:
     manifest = {
         "digest": f"d{number}", "release": "r1", "proof_key": "k",
@@ -26,7 +37,7 @@ def generation(number: int, verdict: str | None, **proof: object) -> dict[str, o
 
 GENERATIONS = [
     generation(1, "pass"), generation(2, "fail"), generation(3, None),
-    generation(4, "fail", kept=True), generation(5, "pass"),
+    generation(4, "fail", kept=True), generation(5, "pass"), generation(6, "pass"),
 ]  # fmt: skip
 
 
@@ -38,6 +49,7 @@ GENERATIONS = [
         ("5 1", 9, "this host has no generation 9; --to one of 1, 4, 5"),
         ("5 1", 2, "generation 2 was never proven here; --to one of 1, 4, 5"),
         ("5 1", 3, "generation 3 was never proven here; --to one of 1, 4, 5"),
+        ("5 1", 6, "generation 6 was edited by hand, so nothing proves it; --to one of 1, 4, 5"),
         ("5 1", None, None),
         ("5 1", 4, None),
     ],
@@ -47,7 +59,7 @@ def test_only_what_was_proven_or_kept_is_a_way_back(
 ) -> None:
     deploy = tmp_path / "deploy.py"
     deploy.write_text(STORY)
-    answers = {"readlink /opt/llamarig/current": [links, json.dumps(GENERATIONS)]}
+    answers = {"readlink /opt/llamarig/current": [links, *CONTENT, json.dumps(GENERATIONS)]}
     words = ("--json", "--dry", *(("--data", f"_rollback_to={to}") if to else ()))
     found = plan({"gpu01": {**CPU, "answers": answers}}, deploy=deploy, words=words)
     problems = found.report["hosts"]["@fake/gpu01"]["problems"]

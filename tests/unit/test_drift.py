@@ -99,7 +99,9 @@ def test_an_edit_by_hand_is_seen_with_its_line() -> None:
     found.files[UNIT] = rendered().files[UNIT] + "# mine\n"
     assert "only in its comments" in by_hand.edited(live, found, rendered())[0]
     del found.files[UNIT]
-    assert by_hand.edited(live, found, rendered())[0].endswith("was removed by hand")
+    assert by_hand.edited(live, found, rendered())[0].endswith(
+        "was removed by hand; `llamarig up` makes another generation"
+    )
 
 
 def test_an_edit_is_seen_under_other_settings_too_where_the_manifest_can_tell() -> None:
@@ -110,7 +112,7 @@ def test_an_edit_is_seen_under_other_settings_too_where_the_manifest_can_tell() 
     assert by_hand.edited(live, found, None) == []  # nobody can tell
     live.manifest["files"] = sums
     (line,) = by_hand.edited(live, found, None)
-    assert "was edited by hand; the next" in line
+    assert "was edited by hand; `llamarig up` makes one without that" in line
 
 
 def test_a_link_that_leads_elsewhere_is_seen() -> None:

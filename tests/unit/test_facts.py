@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import subprocess
 from pathlib import Path
@@ -9,6 +10,7 @@ from pathlib import Path
 import pytest
 from pyinfra.api.exceptions import FactProcessError
 
+from llamarig.paths import GENERATIONS
 from llamarig.tasks.facts.disk import Disk
 from llamarig.tasks.facts.generation import Generations
 from llamarig.tasks.facts.job import Job
@@ -122,6 +124,54 @@ def test_a_damaged_manifest_keeps_its_number_and_hides_nobody(manifest: str) -> 
     assert [each.number for each in state.all] == [2]
     assert state.next_number == 8
     assert "generations/7/manifest.json is damaged" in state.damaged[0]
+
+
+LINKS = ["link 1/release /opt/llamarig/releases/b1", "link 1/model.gguf /data/m.gguf"]
+
+
+@pytest.mark.parametrize(
+    ("lines", "edited"),
+    [
+        ([], False),  # nobody looked
+        (["file ab  1/recipe.json", *LINKS], False),
+        (["file ac  1/recipe.json", *LINKS], True),
+        (LINKS, True),
+        (["file ab  1/recipe.json", LINKS[0], "link 1/model.gguf /data/other one.gguf"], True),
+    ],
+)
+def test_a_generation_that_was_edited_is_no_candidate(lines: list[str], edited: bool) -> None:
+    manifest = {**MANIFEST, "files": {"recipe.json": "ab"}}
+    shown_too = f"[{shown(1, json.dumps(manifest), 'null')}]"
+    state = Generations().process(["1 -", *lines, shown_too])
+    assert [each.edited for each in state.all] == [edited]
+    assert (state.candidate("a") is None) is edited
+    assert state.live
+
+
+def test_what_a_generation_is_made_of_is_shown_as_it_is_read(tmp_path: Path) -> None:
+    folder = tmp_path / "1"
+    folder.mkdir()
+    (folder / "recipe.json").write_text("{}")
+    (folder / "llama-server.service").write_text("[Service]\n")
+    (folder / "release").symlink_to("/opt/llamarig/releases/b1")
+    (folder / "model.gguf").symlink_to("/data/m.gguf")
+    files = {
+        name: hashlib.sha256((folder / name).read_bytes()).hexdigest()
+        for name in ("recipe.json", "llama-server.service")
+    }
+    (folder / "manifest.json").write_text(json.dumps({**MANIFEST, "files": files}))
+
+    def read() -> bool:
+        command = Generations().command().replace(GENERATIONS, str(tmp_path))
+        done = subprocess.run(
+            ["sh", "-c", command], capture_output=True, text=True, check=True
+        )  # fmt: skip
+        (found,) = Generations().process(done.stdout.splitlines()).all
+        return found.edited
+
+    assert not read()
+    (folder / "llama-server.service").write_text("[Service]\nNice=5\n")
+    assert read()
 
 
 def test_generations_know_the_live_and_the_proven() -> None:
