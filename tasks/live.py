@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import socket
 import time
 from collections.abc import Generator
 from typing import Any
@@ -22,6 +23,9 @@ from llamarig.tasks.operations.outcome import failure
 
 # Of a server that runs; one that is still loading is waited for in its host's wave.
 LOOK_SECONDS = 2
+
+# A server that is bound to one of these listens at all addresses of its host.
+EVERYWHERE = ("0.0.0.0", "::")
 
 
 @operation()
@@ -61,9 +65,15 @@ def serve(settings: Settings) -> Generator[PyinfraCommand, None, None]:
 
 
 def url(address: dict[str, Any]) -> str:
-    """Where others reach the server; address: a manifest's bind, port and scheme."""
-    name = host.data.get("ssh_hostname") or host.name
-    return f"{address.get('scheme', 'http')}://{name}:{address['port']}"
+    """Where others reach the server, or the host itself where only that may; address: a manifest's
+    bind, port and scheme."""
+    name = address["bind"]
+    if name in EVERYWHERE:
+        name = str(host.data.get("ssh_hostname") or host.name)
+    if name == "@local":
+        name = socket.gethostname()
+    place = f"[{name}]" if ":" in name else name
+    return f"{address.get('scheme', 'http')}://{place}:{address['port']}"
 
 
 def unanswered(address: dict[str, Any], seconds: int) -> str | None:

@@ -91,6 +91,11 @@ def _what_now(after: GenerationState, number: int, taken: dict[str, Any]) -> str
     verdict = taken.get("verdict")
     if not taken.get("samples"):
         tune = "the line above says what to mend; then run it again"
+    elif verdict == "fail" and after.current is None:
+        tune = (
+            "try another draft_n_max, choose another model, or let it serve all the same with "
+            'on_gate_fail = "keep", and run it again'
+        )
     elif verdict == "fail":
         tune = (
             "find the best draft depth with `llamarig tune`, choose another model, or keep it all "

@@ -133,7 +133,10 @@ def _report(serving: Generation, found: dict[str, Any]) -> None:
 
 def _what_now(serving: Generation, found: dict[str, Any]) -> list[str]:
     if found["verdict"] == "undecided" or found["speedup"] is None:
-        return []
+        return [
+            f"generation {serving.number} serves on; run it again when the host is idle, or "
+            "`llamarig smoke --full`, which measures both arms anew"
+        ]
     return [
         f"generation {serving.number} serves on; `llamarig smoke --full` measures both arms anew, "
         "`llamarig tune` looks for a better depth"

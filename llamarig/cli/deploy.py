@@ -70,7 +70,7 @@ def finish(result: runner.Result, json_path: Path | None, *, changes: bool = Tru
         UserError: the report could not be written, though the run is over.
     """
     if result.interrupted:
-        more = "; jobs that run on hosts go on, `up` joins them" if changes else ""
+        more = "; jobs that run on hosts go on, the same command joins them" if changes else ""
         click.echo(f"\nllamarig: stopped{more}", err=True)
     write(result.hosts, json_path, result.rollout)
     if result.interrupted:

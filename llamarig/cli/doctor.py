@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 import sys
 from dataclasses import asdict
 from pathlib import Path
@@ -50,6 +51,7 @@ def doctor(
             entry.pop("settings", None)
         deploy.finish(result, json_path, changes=False)
     _show(hosts)
+    _say_next(inventory, hosts)
     sys.exit(0 if all(_clear(entry) for entry in hosts.values()) else 1)
 
 
@@ -98,6 +100,17 @@ def _show(hosts: Hosts) -> None:
             f"{shown}: {counts['blocker']} blocker(s), {counts['warning']} warning(s), "
             f"{counts['ok']} ok"
         )
+
+
+def _say_next(inventory: Path | None, hosts: Hosts) -> None:
+    """What comes after the findings; nothing where saved ones were judged."""
+    if inventory is None:
+        return
+    path = shlex.quote(str(inventory))
+    if not all(map(_clear, hosts.values())):
+        print(f"next: mend what stands in the way, then again: llamarig doctor {path}")
+    else:
+        print(f"next: llamarig plan {path}, llamarig up {path}")
 
 
 def _draw(name: str, found: list[dict[str, Any]]) -> None:

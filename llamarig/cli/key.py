@@ -44,7 +44,10 @@ def missing(hosts: dict[str, dict[str, Any]]) -> str:
         return line
     if not digests or any(digests.values()):
         return "the key could not be read, the lines above say why"
-    return "no host of this site has a key yet; first: llamarig up"
+    return (
+        "no host of this site has a key; `llamarig up` makes one, unless it is told "
+        'api_key = "none" or bind = "localhost"'
+    )
 
 
 def usage(inventory: Path) -> str:

@@ -16,6 +16,7 @@ import paramiko
 from llamarig.cli.connections import key_path
 from llamarig.cli.hostkeys import TIMEOUT_S, UnreachableError, entry_name
 from llamarig.cli.inventory import HostData
+from llamarig.cli.terminal import can_ask
 
 # A wrong password is answered after some seconds.
 COMMAND_TIMEOUT_S = 20.0
@@ -222,9 +223,10 @@ def try_sudo(shell: Shell, password: str | None) -> Sudo:
         if answer == "works":
             return Sudo(True, "sudo works with the password")
     words = {
-        "asks": "sudo asks for a password (set sudo_password_file)",
-        "wrong": "sudo: wrong password",
-        "refused": "sudo: the user is not in sudoers",
-        "missing": "no sudo installed",
+        "asks": "sudo asks for a password: set sudo_password_file, or type it when a command asks",
+        "wrong": "sudo: wrong password; mend the file that sudo_password_file names",
+        "refused": "sudo: the user is not in sudoers; on the host: adduser USER sudo",
+        "missing": "no sudo installed; install it, or log in as root",
     }
-    return Sudo(False, words.get(answer, f"sudo: {answer}"))
+    # Every command asks for it, once, where there is somebody to ask.
+    return Sudo(answer == "asks" and can_ask(), words.get(answer, f"sudo: {answer}"))

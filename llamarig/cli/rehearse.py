@@ -8,7 +8,7 @@ from pathlib import Path
 
 import click
 
-from llamarig.cli import checks, deploy, runner, table
+from llamarig.cli import checks, deploy, rolling, runner, table
 from llamarig.cli.program import typed
 from llamarig.rehearsal.lab import Lab
 from llamarig.rehearsal.state import State
@@ -35,7 +35,9 @@ def rehearse(count: int, yes: bool, json_path: Path | None) -> None:
     deploy.finish(result, json_path)
     table.show(result.hosts)
     if not deploy.proven(result):
-        click.echo("llamarig: the proof did not pass; the lines above say why", err=True)
+        for line in rolling.ending(result, f"{typed()} rehearse"):
+            click.echo(line, err=True)
+        click.echo(f"what was made is still there; throw it away: {typed()} lab down", err=True)
         sys.exit(1)
     _what_next(result, place, lab.state)
 

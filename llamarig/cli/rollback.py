@@ -31,5 +31,8 @@ def rollback(
     for name, entry in sorted(result.hosts.items()):
         print(deploy.summary(name, entry))
     if deploy.sound(result):
-        print("the settings still ask for what they asked for: change them before the next `up`")
+        print(
+            "the settings are as before, and the next `llamarig up` follows them: change them "
+            "first; `llamarig plan` shows what it would do"
+        )
     sys.exit(0 if deploy.sound(result) else 1)

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from llamarig import report
-from llamarig.cli import checks, runner
+from llamarig.cli import checks, runner, table
 from llamarig.cli.board import Board
 from llamarig.cli.inventory import HostData
 from llamarig.cli.rollout_view import Lines
@@ -67,6 +67,11 @@ def told(part: Part, data: Mapping[str, str]) -> dict[str, str]:
     return {**data, **UNTIL.get(part.kind, {}), **AFTER}
 
 
+def _how(entry: dict[str, Any]) -> str:
+    """The table's word before the cause; that of an unreachable host says it itself."""
+    return "" if entry.get("unreachable") else f"{table.verdict(entry)}: "
+
+
 def ending(result: runner.Result, words: str) -> list[str]:
     """The lines after a rollout's table: why hosts failed, who was not reached, what is next.
 
@@ -74,7 +79,7 @@ def ending(result: runner.Result, words: str) -> list[str]:
     """
     rollout: dict[str, Any] = result.rollout or {}
     failed = [name for name, entry in result.hosts.items() if report.sick(entry)]
-    lines = [f"{name}: FAILED: {cause(result.hosts[name])}" for name in failed]
+    lines = [f"{name}: {_how(result.hosts[name])}{cause(result.hosts[name])}" for name in failed]
     left = rollout.get("left") or []
     if left:
         why = f", {rollout['stopped']}" if rollout.get("stopped") else ""

@@ -36,7 +36,7 @@ def _wrong(entry: dict[str, Any]) -> Iterable[str]:
     if entry["service"] != "active":
         yield _stopped(entry)
     if entry["service"] == "active" and entry.get("smoke") is None:
-        yield "what serves has no proof"
+        yield "what serves has no proof; `llamarig up` proves it"
     yield from _checked(entry)
     for line in entry.get("drift") or []:
         yield f"drift: {line}"
@@ -60,7 +60,10 @@ def _wrong(entry: dict[str, Any]) -> Iterable[str]:
 def _checked(entry: dict[str, Any]) -> Iterable[str]:
     found = entry.get("check") or {}
     if found.get("verdict") == "fail":
-        yield f"check: failed {ago(found['age_seconds'])} ago: {found['reason']}"
+        yield (
+            f"check: failed {ago(found['age_seconds'])} ago: {found['reason']}; `llamarig smoke` "
+            "measures it now, with --full both arms"
+        )
     if entry.get("check_late") is not None:
         yield (
             f"check: none for {ago(entry['check_late'])}, more than three periods; a host in use "

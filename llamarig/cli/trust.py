@@ -75,7 +75,7 @@ def _finish(inventory: Path, ready: int, count: int) -> None:
     if ready < count:
         click.echo(f"{count - ready} of {count} not ready; then again: llamarig trust {path}")
         raise click.exceptions.Exit(1)
-    click.echo(f"next: llamarig up {path}")
+    click.echo(f"next: llamarig doctor {path}")
 
 
 def _check(

@@ -69,7 +69,7 @@ def up(
     the next wave; running it again goes on.
 
     \b
-    Exit status: 0  every host serves what was proven on it
+    Exit status: 0  every host serves what was proven on it, or what on_gate_fail keeps
                  1  something went wrong on some host
                  3  some host stays undecided, and nothing else is wrong
     """
@@ -81,11 +81,13 @@ def up(
     else:
         limits = waves.limits(checks.settings(site, hosts)[0], canary, batch, max_failures)
         result = rolling.roll(inventory, site, hosts, limits, data)
-    _finish(result, json_path, junit_path)
+    _finish(inventory, result, json_path, junit_path)
     sys.exit(status(result))
 
 
-def _finish(result: runner.Result, json_path: Path | None, junit_path: Path | None) -> None:
+def _finish(
+    inventory: Path, result: runner.Result, json_path: Path | None, junit_path: Path | None
+) -> None:
     """Reports, the table, and what comes next; an interrupted run ends in it."""
     left = _left(result)
     try:
@@ -99,9 +101,11 @@ def _finish(result: runner.Result, json_path: Path | None, junit_path: Path | No
     for name, entry in sorted(result.hosts.items()):
         if name not in left:
             print(plain(deploy.summary(name, entry)))
-    if result.rollout is not None:
-        for line in rolling.ending(result, f"{typed()} {shlex.join(sys.argv[1:])}"):
-            print(plain(line))
+    for line in rolling.ending(result, f"{typed()} {shlex.join(sys.argv[1:])}"):
+        print(plain(line))
+    if deploy.deployed(result) and any(entry["changed"] for entry in result.hosts.values()):
+        path = shlex.quote(str(inventory))
+        print(f"next: {typed()} status {path}; the servers' key: {typed()} key show {path}")
 
 
 def status(result: runner.Result) -> int:

@@ -63,7 +63,9 @@ def inspect() -> Machine:
 
 def require_root() -> None:
     if os.geteuid() != 0:
-        raise UserError("the rehearsal lab needs root: it makes hosts, mounts and interfaces")
+        raise UserError(
+            "the rehearsal lab needs root (it makes hosts, mounts and interfaces): run it with sudo"
+        )
 
 
 def find(program: str) -> str | None:

@@ -20,10 +20,10 @@ PARTS = {
 }
 HEADER = """\
 # Settings of all hosts. Each key stands here with its default: take away the "# " and change the
-# value. A file named as a group of the inventory (rtx4090.py) holds for that group's hosts, and
-# what the inventory says of one host beats both. Wrong keys and values are refused before
-# anything is changed, all of them at once. Values are plain literals; a key of your own
-# begins with site_.
+# value. A file named as a group of the inventory (rtx4090.py) holds for that group's hosts,
+# tuned.yaml, which `llamarig tune` writes, beats both, and what the inventory says of one host
+# beats all. Wrong keys and values are refused before anything is changed, all of them at once.
+# Values are plain literals; a key of your own begins with site_.
 """
 
 

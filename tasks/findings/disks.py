@@ -24,7 +24,7 @@ def hf_home(seen: Workstation, settings: Settings) -> Iterator[Finding]:
     """All that is wrong with the place at once; where nothing is, what it is."""
     if seen.disk is None:
         found = f"the host could not say where {settings.hf_home} lies"
-        yield blocker("hf_home", found, "")
+        yield blocker("hf_home", found, f"log in and try: df {settings.hf_home}")
         return
     wrong = [
         *_system_disk(seen.disk, settings),
@@ -49,7 +49,7 @@ def _room(disk: DiskState, settings: Settings) -> Iterator[Finding]:
             "hf_home",
             f"{disk.path.free / GIB:.1f} GiB free at {disk.path.mounted_at}, "
             f"{settings.min_free_gib:.1f} GiB needed (min_free_gib)",
-            "",
+            "make room there, or set hf_home to another disk",
         )
 
 

@@ -36,7 +36,7 @@ def distribution(seen: Workstation, settings: Settings) -> Iterator[Finding]:
         return
     if machine.distribution not in KNOWN:
         found = f"{machine.distribution or 'no name of one'} found, Debian or Ubuntu needed"
-        yield blocker("distribution", found, "")
+        yield blocker("distribution", found, "install one of them, or leave this host out")
         return
     found = f"{NAMES[machine.distribution]} {machine.version or 'without a version'}"
     versions = KNOWN[machine.distribution]
@@ -54,7 +54,9 @@ def architecture(seen: Workstation, settings: Settings) -> Iterator[Finding]:
     if found == ARCHITECTURE:
         yield ok("architecture", found)
     else:
-        yield blocker("architecture", f"{found or 'none'} found, {ARCHITECTURE} needed", "")
+        yield blocker(
+            "architecture", f"{found or 'none'} found, {ARCHITECTURE} needed", "leave this host out"
+        )
 
 
 def init(seen: Workstation, settings: Settings) -> Iterator[Finding]:
@@ -64,7 +66,7 @@ def init(seen: Workstation, settings: Settings) -> Iterator[Finding]:
     if seen.machine.init == "systemd":
         yield ok("init", found)
     else:
-        yield blocker("init", f"{found}, systemd needed", "")
+        yield blocker("init", f"{found}, systemd needed", "boot it with systemd, or leave it out")
 
 
 def glibc(seen: Workstation, settings: Settings) -> Iterator[Finding]:

@@ -177,7 +177,9 @@ def test_ctrl_c_ends_at_once_and_the_job_goes_on(site: Any, on_host: OnHost) -> 
     os.killpg(child.pid, signal.SIGINT)  # what a terminal does
     output, _ = child.communicate(timeout=10)
     assert child.returncode == 130
-    assert output.endswith("llamarig: stopped; jobs that run on hosts go on, `up` joins them\n")
+    assert output.endswith(
+        "llamarig: stopped; jobs that run on hosts go on, the same command joins them\n"
+    )
     assert "Traceback" not in output
     assert "llamarig-prove" in on_host("systemctl list-units --plain 'llamarig-prove-*'")
 

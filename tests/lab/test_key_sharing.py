@@ -97,7 +97,7 @@ def key_show(site: Any, operator: str = "ops") -> subprocess.CompletedProcess[st
 def test_before_there_is_a_key_show_says_what_makes_one(site: Any) -> None:
     done = key_show(site)
     assert (done.returncode, done.stdout) == (1, "")
-    assert "no host of this site has a key yet; first: llamarig up" in done.stderr
+    assert "no host of this site has a key; `llamarig up` makes one" in done.stderr
 
 
 def test_the_first_run_makes_one_key_and_the_second_changes_nothing(site: Any, on: OnHost) -> None:

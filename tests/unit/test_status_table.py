@@ -62,10 +62,11 @@ def test_a_host_that_was_not_reached_has_dashes_and_a_line() -> None:
             {"service": "inactive", "current": None, "address": None},
             "not serving: nothing was deployed yet, or proven; `llamarig up` does both",
         ),
-        ({"smoke": None}, "what serves has no proof"),
+        ({"smoke": None}, "what serves has no proof; `llamarig up` proves it"),
         (
             {"check": {**GOOD["check"], "verdict": "fail", "reason": "speedup 1.4 is below 1.70"}},
-            "check: failed 3 h ago: speedup 1.4 is below 1.70",
+            "check: failed 3 h ago: speedup 1.4 is below 1.70; `llamarig smoke` measures it now, "
+            "with --full both arms",
         ),
         (
             {"check_late": 4 * 86400},

@@ -237,7 +237,7 @@ def test_new_hosts_are_shown_taken_and_logged_in_to_and_then_known(site: Site) -
         assert f"{name}: login works as ops; sudo works without a password" in first.output
         assert f"{entry} {host.key.get_name()} {host.key.get_base64()}\n" in site.known
     assert first.exit_code == 0
-    assert first.output.splitlines()[-1] == f"next: llamarig up {site.folder}/inventory.py"
+    assert first.output.splitlines()[-1] == f"next: llamarig doctor {site.folder}/inventory.py"
 
     before = site.known
     second = site.trust()
@@ -275,7 +275,7 @@ def test_sudo_that_asks_takes_the_password_by_stdin_only(site: Site) -> None:
 
     asked = site.trust("--yes")
     assert asked.exit_code == 1
-    assert asked.output.count("sudo asks for a password (set sudo_password_file)") == 2
+    assert asked.output.count("sudo asks for a password: set sudo_password_file") == 2
 
     secret.write_text("pass'word $x\n")
     secret.chmod(0o600)
