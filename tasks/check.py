@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import io
 import shlex
 from collections.abc import Generator
@@ -43,7 +44,7 @@ def timed(settings: Settings) -> Generator[PyinfraCommand, None, None]:
     place = f"{LIB}/{name}"
     known = host.get_fact(Check, more=(place,))
     yield from _told_to_node_exporter(known, settings)
-    if place not in known.files:
+    if known.files.get(place) != hashlib.sha256(program).hexdigest():
         yield StringCommand(f"install -d -m 755 {LIB}")
         yield FileUploadCommand(io.BytesIO(program), place)
     changed = [each for each in files if known.files.get(each) != sha256(files[each])]

@@ -131,7 +131,8 @@ def put_in_place(wait_seconds: int) -> Generator[PyinfraCommand, None, None]:
     keyed = current is not None and bool(current.manifest.get("keyed"))
     serves = keyed and host.get_fact(LiveServer).active == "active"
     # One command: the host ends it even if the link is cut, and a boot reads the new key anyway.
-    restart = f" && systemctl try-restart {LIVE_UNIT}" if keyed else ""
+    stop = f" && {{ {live.STOP_CHECK}; true; }}"
+    restart = f"{stop} && systemctl try-restart {LIVE_UNIT}" if keyed else ""
     yield StringCommand(f"mv -T {NEW} {API_KEY} && sync -f {CONFIG}{restart}")
     if not state.is_executing:
         return

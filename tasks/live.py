@@ -12,17 +12,21 @@ from pyinfra.api.command import PyinfraCommand, StringCommand
 from pyinfra.api.operation import operation
 from pyinfra.context import host, state
 
-from llamarig import connection, report
+from llamarig import connection, display, report
 from llamarig.onhost import listening
 from llamarig.paths import LIVE_UNIT
 from llamarig.settings import Settings
 from llamarig.tasks import model_source, part, plan_diff
+from llamarig.tasks.facts.check import UNIT as CHECK_UNIT
 from llamarig.tasks.facts.generation import Generations, GenerationState
 from llamarig.tasks.facts.live_server import LiveServer
 from llamarig.tasks.operations.outcome import failure
 
 # Of a server that runs; one that is still loading is waited for in its host's wave.
 LOOK_SECONDS = 2
+
+# Whoever has it restart goes before a check by the timer, which would take that for a failure.
+STOP_CHECK = f"systemctl stop {CHECK_UNIT} 2>/dev/null"
 
 # A server that is bound to one of these listens at all addresses of its host.
 EVERYWHERE = ("0.0.0.0", "::")
@@ -34,6 +38,11 @@ def serve(settings: Settings) -> Generator[PyinfraCommand, None, None]:
     runs from `current`, unless its model's file was replaced under it."""
     known: GenerationState = host.get_fact(Generations)
     live = host.get_fact(LiveServer)
+    if live.measuring and live.active != "active" and state.is_executing:
+        if problem := _await_end(live.measuring, settings.proof_timeout_minutes * 60):
+            yield failure(problem)
+            return
+        live = host.get_fact(LiveServer)
     if known.current and not state.is_executing and model_source.record(settings) is None:
         plan_diff.later("Serve the proven generation", "the model is there")
     if known.current is None:
@@ -47,6 +56,7 @@ def serve(settings: Settings) -> Generator[PyinfraCommand, None, None]:
     else:
         # After five starts that came to nothing systemd refuses the sixth, unless it is told.
         yield StringCommand(
+            f"{STOP_CHECK}; "
             f"systemctl daemon-reload; systemctl reset-failed {LIVE_UNIT} 2>/dev/null; true"
         )
         same = live.generation in (known.current, None) and not live.replaced
@@ -62,6 +72,22 @@ def serve(settings: Settings) -> Generator[PyinfraCommand, None, None]:
         report.record(host.name, url=url(address))
         if unanswered(address, LOOK_SECONDS):
             yield StringCommand("true  # waits until it answers")
+
+
+def _await_end(unit: str, seconds: int) -> str | None:
+    """Wait for a measurement that somebody left on the host: it has stopped the server, and starts
+    it again when it is over. The line that says why that can't be waited for."""
+    display.say(host.name, f"{unit} measures on the host; waiting until it is over")
+    deadline = time.monotonic() + seconds
+    try:
+        while time.monotonic() < deadline:
+            _, lines = connection.run(host, f"systemctl is-active {unit}")
+            if lines[:1] not in (["active"], ["activating"], ["deactivating"]):
+                return None
+            gevent.sleep(1.0)
+    except ConnectionError as error:
+        return f"the connection was lost while {unit} measured ({error})"
+    return f"{unit} still measures after {seconds / 60:.0f} minutes; run it again when it is over"
 
 
 def url(address: dict[str, Any]) -> str:

@@ -9,7 +9,7 @@ from llamarig import suite
 from llamarig.onhost import live
 from llamarig.paths import API_KEY, GENERATIONS, JOBS, LIVE_UNIT, MEASUREMENTS, ROOT
 from llamarig.settings import Settings
-from llamarig.tasks import proof, switch_job
+from llamarig.tasks import generation, proof, switch_job
 from llamarig.tasks.operations import jobs
 
 # How long a measurement waits in all for moments in which nobody is served.
@@ -52,10 +52,11 @@ def seconds(settings: Settings) -> int:
 
 def spec(settings: Settings, number: int) -> jobs.Spec:
     """The job that measures generation `number`, which is current and serves on."""
-    name = f"live-{number}"
+    told = config(settings, "live", PATIENCE_SECONDS)
+    # Another gate, or other prompts, is another job: it is not joined, but stops this one.
+    name = f"live-{number}-{generation.digest_of(told)[:8]}"
     path = f"{JOBS}/{name}/live.json"
     argv = ["/usr/bin/python3", jobs.program(), "live", path]
-    told = config(settings, "live", PATIENCE_SECONDS)
     return jobs.Spec(
         name=name,
         title=f"measure generation {number} as it serves",

@@ -94,7 +94,11 @@ def seconds(settings: Settings) -> int:
 def spec(settings: Settings, candidate: Generation, *, force: bool) -> jobs.Spec:
     """The proof's job, which switches if it passes. Its last words see to it that what is proven
     serves, whatever happened before."""
+    told = _config(settings, candidate, force=force)
     name = f"prove-{candidate.number}"
+    if force:
+        # It switches nothing, and its gate may be that of one run: no proof is joined for it.
+        name += f"-{generation.digest_of(told)[:8]}"
     config = f"{JOBS}/{name}/prove.json"
     python = ["/usr/bin/python3", jobs.program(), "prove"]
     limit = seconds(settings)
@@ -106,5 +110,5 @@ def spec(settings: Settings, candidate: Generation, *, force: bool) -> jobs.Spec
         last_words=[*python, "--finish", config],
         last_words_s=switch_job.last_words_seconds(settings),
         instead_of=("switch", "bench", "tune"),
-        files={"prove.json": json.dumps(_config(settings, candidate, force=force), indent=2)},
+        files={"prove.json": json.dumps(told, indent=2)},
     )

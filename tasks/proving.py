@@ -32,6 +32,13 @@ def prove(settings: Settings, force: bool) -> Generator[PyinfraCommand, None, No
                 plan_diff.later("Prove the candidate", "the model is there")
             yield StringCommand("true  # known once a generation is staged")
         return
+    if force and candidate.number != known.current:
+        serves = f"generation {known.current} serves" if known.current else "nothing serves"
+        yield failure(
+            f"smoke: {serves}, and the settings ask for generation {candidate.number}: `llamarig "
+            "up` deploys that; without --full it is measured what serves"
+        )
+        return
     done = settled(known, candidate, settings)
     if part.looks():
         report.record(host.name, staged=candidate.number, settled=done)
@@ -51,6 +58,8 @@ def prove(settings: Settings, force: bool) -> Generator[PyinfraCommand, None, No
     if reason and not connection.alive(host):
         yield failure(reason)
         return
+    if force:
+        yield jobs.forget_others(job)
     after: GenerationState = host.get_fact(Generations)
     taken = host.get_fact(Proof, record=proof.record_path(candidate, force=force)) or {}
     _report(candidate, taken or None, settings)
@@ -60,7 +69,7 @@ def prove(settings: Settings, force: bool) -> Generator[PyinfraCommand, None, No
         silent = live.unanswered(after.live.manifest["address"], settings.load_timeout_seconds)
     if reason:
         undecided = taken.get("verdict") == "undecided" and taken["reason"] in reason
-        report.record(host.name, undecided=undecided)
+        report.record(host.name, undecided=undecided and not silent)
         yield failure(reason, silent or _what_now(after, candidate.number, taken))
     elif silent:
         yield failure(silent)

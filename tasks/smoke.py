@@ -11,7 +11,7 @@ from pyinfra.api.command import PyinfraCommand
 from pyinfra.api.operation import operation
 from pyinfra.context import host, state
 
-from llamarig import report
+from llamarig import connection, report
 from llamarig.settings import Settings
 from llamarig.tasks import live_job, preflight, server, site, turn
 from llamarig.tasks.arrival import arrive
@@ -105,6 +105,8 @@ def measured(settings: Settings) -> Generator[PyinfraCommand, None, None]:
         if not state.is_executing:
             return
         reason = jobs.wait(job, live_job.seconds(settings) + 60)
+    if connection.alive(host):
+        yield jobs.forget_others(job)
     if reason:
         yield failure(reason)
         return

@@ -71,13 +71,15 @@ def search(settings: Settings, over: Grid) -> Generator[PyinfraCommand, None, No
     record = host.get_fact(Proof, record=tune_job.record_path(job.name)) or {}
     report.record(host.name, generation=of.number, release=of.manifest["release"], tune=record)
     yield jobs.forget_others(job)
-    problems = [reason, None if reason else _write_down(record)]
+    silent = None
     if known.live:
         # The job's last words started it again.
         seconds = settings.load_timeout_seconds
-        problems.append(live.unanswered(known.live.manifest["address"], seconds))
+        silent = live.unanswered(known.live.manifest["address"], seconds)
+    problems = [reason, None if reason else _write_down(record), silent]
     if any(problems):
-        report.record(host.name, undecided=record.get("verdict") == "undecided")
+        undecided = record.get("verdict") == "undecided"
+        report.record(host.name, undecided=undecided and not silent)
         yield failure(*filter(None, problems))
 
 
@@ -88,7 +90,7 @@ def _staged(settings: Settings, known: GenerationState) -> Generation | None:
     for each in reversed(known.all):
         manifest = each.manifest
         same = model is not None and manifest["model"]["sha256"] == model.sha256
-        if same and manifest["release"] == release:
+        if same and manifest["release"] == release and not each.edited:
             return each
     return None
 

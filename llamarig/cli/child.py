@@ -71,7 +71,8 @@ class _Connecting(BaseStateCallback):
 
     @staticmethod
     def host_connect_error(state: State, host: Host, error: ConnectError) -> None:
-        if host not in state.activated_hosts:
+        # Others are asked for the site's key, and are no part of this run.
+        if host not in state.activated_hosts and state.is_host_in_limit(host):
             report.unreachable(host.name, str(error))
 
 
@@ -81,7 +82,8 @@ def _watched(connect: Callable[[State], None]) -> Callable[[State], None]:
         try:
             connect(state)
         except PyinfraError:
-            if state.activated_hosts:
+            wanted = {each for each in state.inventory if state.is_host_in_limit(each)}
+            if not wanted <= state.failed_hosts:
                 raise
             click.echo("llamarig: no host could be reached", err=True)
             sys.exit(1)

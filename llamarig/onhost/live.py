@@ -41,6 +41,8 @@ def take(config: dict[str, Any], found: Serving) -> dict[str, Any]:
     try:
         if job := beside.running(*beside.MEASURING):
             raise Stop(f"{job} is at work on the host; run it again when it is over", UNDECIDED)
+        # First: a server that does not answer is no matter of what it is compared with.
+        server = _reach(config, found)
         base = recorded.baseline(found, config["prompts_digest"], surroundings["card"])
         then = base.proof.get("context") or {}
         record["context"] = {**surroundings, **{key: then.get(key) for key in INHERITED}}
@@ -48,7 +50,7 @@ def take(config: dict[str, Any], found: Serving) -> dict[str, Any]:
             version=base.proof.get("version"), proof_inputs=base.proof.get("proof_inputs"),
             baseline=base.origin,
         )  # fmt: skip
-        record.update(measure(config, found, _reach(config, found), base))
+        record.update(measure(config, found, server, base))
     except Stop as stop:
         verdict = "undecided" if stop.code == UNDECIDED else "fail"
         record.update(verdict=verdict, reason=str(stop))

@@ -146,18 +146,35 @@ def _wrong(result: dict[str, Any], gate: Gate) -> list[str]:
     return lines
 
 
-def reusable(root: str, key: str, card: dict[str, Any] | None) -> dict[str, Any] | None:
-    """The newest proof that passed for the same inputs on the same card, of any generation."""
+def short_of(proof: dict[str, Any], speedup: float, acceptance_length: float) -> str | None:
+    """What of a gate a proof that passed does not reach, in words; None where it reaches all. A
+    gate may have been raised since."""
+    interval, length = proof.get("interval"), proof.get("acceptance_length")
+    if interval and interval[0] < speedup:
+        return f"it was proven to {interval[0]:.2f}x, min_speedup is {speedup:.2f}"
+    if length is not None and length < acceptance_length:
+        return (
+            f"a step yielded {length:.2f} tokens when it was proven, min_acceptance_length is "
+            f"{acceptance_length:.2f}"
+        )
+    return None
+
+
+def reusable(
+    root: str, key: str, card: dict[str, Any] | None, speedup: float, acceptance_length: float
+) -> dict[str, Any] | None:
+    """The newest proof that passes this gate for the same inputs on the same card, of any
+    generation."""
     found = []
     for path in glob.glob(os.path.join(root, "generations", "*", "proof.json")):
         try:
             proof = read_json(path)
-        except (OSError, ValueError):
-            continue
-        same = proof.get("proof_key") == key
-        if same and proof.get("verdict") == "pass" and _on(proof, card):
-            found.append(proof)
-    return max(found, key=lambda each: float(each.get("finished", 0)), default=None)
+            same = proof.get("proof_key") == key and proof.get("verdict") == "pass"
+            if same and _on(proof, card) and not short_of(proof, speedup, acceptance_length):
+                found.append((float(proof.get("finished", 0)), path, proof))
+        except (OSError, ValueError, TypeError, AttributeError, KeyError, IndexError):
+            continue  # a hand or a power cut damaged it: it proves nothing, and stops nobody
+    return max(found)[2] if found else None
 
 
 def _on(proof: dict[str, Any], card: dict[str, Any] | None) -> bool:

@@ -63,7 +63,7 @@ def _record(
 ) -> None:
     """Write down what came out; a reused proof is no new measurement. A proof that never came to
     measuring takes nothing away from one that passed."""
-    if bench.samples or old or not _passed(config["record"]):
+    if bench.samples or record["verdict"] == "pass" or not _passed(config["record"]):
         write_json(config["record"], record)
     if config["flip"] and record["verdict"] != "pass":
         switch.note(config, record["reason"])
@@ -82,7 +82,10 @@ def main(path: str) -> int:
     """Prove the generation that the config names; 0 only if it passed, or is kept, and serves."""
     config = read_json(path)
     surroundings = context.look(config)
-    reuse = proof.reusable(config["root"], config["proof_key"], surroundings["card"])
+    reuse = proof.reusable(
+        config["root"], config["proof_key"], surroundings["card"],
+        config["min_speedup"], config["min_acceptance_length"],
+    )  # fmt: skip
     old = reuse if config["reuse"] else None
     known = {
         "kind": "proof" if config["flip"] else "smoke", "generation": config["generation"],

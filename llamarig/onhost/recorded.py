@@ -6,7 +6,7 @@ import os
 from dataclasses import dataclass, fields
 from typing import Any
 
-from llamarig.onhost import context, sample
+from llamarig.onhost import context, digest, sample
 from llamarig.onhost.errors import Stop
 from llamarig.onhost.files import read_json
 from llamarig.onhost.rounds import NOT_PASSED, UNDECIDED
@@ -40,6 +40,25 @@ def serving(root: str) -> Serving:
     except (OSError, ValueError):
         raise Stop("nothing is deployed here; first: llamarig up", NOT_PASSED) from None
     return Serving(number, folder, manifest, recipe)
+
+
+def edited(found: Serving) -> bool:
+    """Whether the generation's files or links are not those that were staged, and proven. A
+    manifest that does not say what they were can't tell."""
+    sums = found.manifest.get("files")
+    if not sums:
+        return False
+    try:
+        release, model = (
+            os.readlink(os.path.join(found.folder, name)) for name in ("release", "model.gguf")
+        )
+        if os.path.basename(release) != found.manifest["release"]:
+            return True
+        if model != found.manifest["model"]["path"]:
+            return True
+        return any(digest.sha256(os.path.join(found.folder, name)) != sums[name] for name in sums)
+    except OSError:
+        return True
 
 
 def runs(found: Serving, pid: int) -> bool:
@@ -86,7 +105,7 @@ def baseline(found: Serving, prompts_digest: str, card: dict[str, Any] | None) -
         proof = read_json(os.path.join(found.folder, "proof.json"))
         samples = sample.clean(taken(each) for each in proof["samples"])
         samples = [each for each in samples if each.arm == "baseline"]
-    except (OSError, ValueError, KeyError, TypeError):
+    except (OSError, ValueError, KeyError, TypeError, AttributeError):
         samples = []
     if not samples:
         raise Stop(f"generation {found.number} has no recorded baseline; {ANEW}", UNDECIDED)
@@ -99,6 +118,8 @@ def _other(
     found: Serving, proof: dict[str, Any], prompts_digest: str, card: dict[str, Any] | None
 ) -> str | None:  # fmt: skip
     """What was another thing then; None where nothing was."""
+    if edited(found):
+        return "another recipe or model: the generation was edited by hand, `llamarig up` mends it"
     if proof.get("proof_key") != found.manifest.get("proof_key"):
         return "another release, model or recipe"
     then = proof.get("context") or {}

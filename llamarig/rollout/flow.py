@@ -60,7 +60,9 @@ class Rollout:
             if self.interrupted:
                 return
             title = f"wave {number} of {len(groups)}: {words.some(group)}"
-            lost += self._wave(WAVE, group, title)
+            # Who went away before anything was touched there stops nobody else.
+            failed = self._wave(WAVE, group, title)
+            lost += [name for name in failed if not self.hosts[name].get("unreachable")]
             if len(lost) > self.limits.max_failures and number < len(groups):
                 self._stop(f"{words.hosts(len(lost))} failed in waves")
                 return

@@ -25,12 +25,13 @@ _SHOW = (
 _CONTENT = (
     "(cd {folder} 2>/dev/null && sha256sum [0-9]*/*.service [0-9]*/recipe.json 2>/dev/null "
     "| sed 's/^/file /'); "
-    "find {folder} -mindepth 2 -maxdepth 2 -type l -printf 'link %P %l\\n' 2>/dev/null; "
+    "find -H {folder} -mindepth 2 -maxdepth 2 -type l -printf 'link %P %l\\n' 2>/dev/null; "
 )
 
 _BEGINS = re.compile(r'\{"number": (\d+), "manifest": ')
 _PROOF = ', "proof": '
 DAMAGED = object()
+_TWO_NUMBERS = [[one, other] for one in (int, float) for other in (int, float)]
 
 
 @dataclass(frozen=True)
@@ -115,10 +116,11 @@ class Generations(FactBase[GenerationState]):
             if proof is DAMAGED or not sound_proof(proof):
                 damaged.append(f"{folder}/proof.json is damaged, so nothing proves it")
                 proof = None
-            if manifest is DAMAGED or (manifest is not None and not sound_manifest(manifest)):
-                damaged.append(f"{folder}/manifest.json is damaged, so it can't serve again")
+            if manifest is DAMAGED or not sound_manifest(manifest):
+                what = "gone" if manifest is None else "damaged"
+                damaged.append(f"{folder}/manifest.json is {what}, so it can't serve again")
                 broken.append(number)
-            elif manifest is not None:
+            else:
                 edited = bool(content) and _edited(number, manifest, content)
                 found.append(Generation(number, manifest["digest"], manifest, proof, edited))
         return GenerationState(*links, bool(switch), found, broken, damaged)
@@ -191,6 +193,15 @@ def sound_proof(found: Any) -> bool:
         return True
     if not isinstance(found, dict) or not isinstance(found.get("verdict"), str):
         return False
-    return all(
-        isinstance(found.get(key), (int, float, type(None))) for key in ("speedup", "finished")
+    numbers = ("speedup", "finished", "baseline_tps", "mtp_tps", "acceptance", "acceptance_length")
+    interval, samples, context = (found.get(key) for key in ("interval", "samples", "context"))
+    return (
+        all(isinstance(found.get(key), (int, float, type(None))) for key in numbers)
+        and isinstance(context, (dict, type(None)))
+        and isinstance(samples, (list, type(None)))
+        and (interval is None or _two_numbers(interval))
     )
+
+
+def _two_numbers(found: Any) -> bool:
+    return isinstance(found, list) and [type(each) for each in found] in _TWO_NUMBERS

@@ -8,8 +8,10 @@ from datetime import datetime, timezone
 
 from pyinfra.api.facts import FactBase
 
+from llamarig.onhost.beside import MEASURING
 from llamarig.paths import GENERATIONS, LIVE_UNIT
 
+_MEASURING = " ".join(f"'llamarig-{kind}-*.service'" for kind in MEASURING)
 _GENERATION = re.compile(re.escape(GENERATIONS) + r"/(\d+)/")
 
 
@@ -19,7 +21,8 @@ class LiveState:
     the host's time zone; seconds: how long it is active or, stopped, has not been (None: not
     known); result: systemd's word for how it ended (success, exit-code, oom-kill, …);
     replaced: it has a model in memory whose file was replaced since (damaged, brought anew);
-    reload: the unit on disk is newer than what systemd has read of it."""
+    reload: the unit on disk is newer than what systemd has read of it; measuring: the unit of a
+    job at work that has stopped it, or will (empty: none)."""
 
     active: str = "inactive"
     pid: int = 0
@@ -30,6 +33,7 @@ class LiveState:
     seconds: int | None = None
     result: str = ""
     reload: bool = False
+    measuring: str = ""
 
 
 class LiveServer(FactBase[LiveState]):
@@ -46,6 +50,9 @@ class LiveServer(FactBase[LiveState]):
             # Times to reckon with: the host's own clock on both sides, in a zone that we can read.
             f"TZ=UTC systemctl show {LIVE_UNIT} -p ActiveEnterTimestamp -p InactiveEnterTimestamp "
             '| sed "s/^/Utc/"; echo "Now=$(date +%s)"; '
+            "systemctl list-units --plain --no-legend --full "
+            f"--state=active,activating,deactivating {_MEASURING} | "
+            "sed -n '1s/ .*//;1s/^/Measuring=/p'; "
             f"pid=$(systemctl show {LIVE_UNIT} -p MainPID --value); "
             '[ "${pid:-0}" != 0 ] && echo "Command=$(tr "\\0" " " <"/proc/$pid/cmdline")" && '
             'grep -q "/blobs/.*(deleted)$" "/proc/$pid/maps" && echo Replaced=yes; true'
@@ -66,6 +73,7 @@ class LiveServer(FactBase[LiveState]):
             seconds=_between(values.get(changed, ""), values.get("Now", "")),
             result=values.get("Result", ""),
             reload=values.get("NeedDaemonReload") == "yes",
+            measuring=values.get("Measuring", ""),
         )
 
 

@@ -40,7 +40,13 @@ ExecStart=/usr/bin/python3 -m http.server %i --bind :: --directory /srv
 [Install]
 WantedBy=multi-user.target
 """
-LIVE = '{"digest": "d", "release": "r", "address": {"bind": "0.0.0.0", "port": 8081}}'
+LIVE = json.dumps(
+    {
+        "digest": "d", "release": "r", "proof_key": "k",
+        "model": {"file": "m.gguf", "path": "/data/m.gguf", "sha256": "0" * 64},
+        "address": {"bind": "0.0.0.0", "port": 8081},
+    }
+)  # fmt: skip
 OnHost = Callable[[str], str]
 
 

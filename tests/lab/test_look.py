@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import os
+import signal
 from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
+import serving
 
 from llamarig.rehearsal.lab import Lab
 
@@ -159,6 +161,17 @@ def test_an_operator_with_a_password_sees_the_same(site: Any, lab: Lab) -> None:
     ran = site.run("status", "opspw")
     assert (ran.code, ran.host()["drift"]) == (0, []), ran.output
     assert site.run("history", "opspw").code == 0
+
+
+def test_up_waits_for_a_measurement_that_was_left(site: Any, on_host: OnHost) -> None:
+    child = site.start("smoke --full")
+    serving.candidate_begun(on_host, 60)
+    child.send_signal(signal.SIGINT)
+    child.communicate(timeout=60)
+    ran = site.run("up")
+    assert ran.code == 0, ran.output
+    assert "measures on the host; waiting until it is over" in ran.output
+    assert on_host("systemctl is-active llama-server") == "active"
 
 
 def test_up_makes_a_generation_without_the_edit(site: Any, on_host: OnHost) -> None:

@@ -76,6 +76,13 @@ def test_without_speculation_the_ratio_is_one_and_the_verdict_fail(site: Any) ->
 
 
 @pytest.fixture
+def settled(site: Any) -> None:
+    """What the site's own settings ask for is what serves."""
+    ran = site.run("up")
+    assert ran.code == 0, ran.output
+
+
+@pytest.fixture
 def busy(on_host: OnHost) -> Iterator[None]:
     loops = "for core in $(seq $(nproc)); do while :; do :; done & done; wait"
     on_host(f"systemd-run -q --unit=busy sh -c '{loops}'")
@@ -83,7 +90,14 @@ def busy(on_host: OnHost) -> Iterator[None]:
     on_host("systemctl stop busy")
 
 
-def test_a_busy_host_is_undecided_and_says_why(site: Any, busy: None) -> None:
+def test_a_full_smoke_test_measures_nothing_but_what_serves(site: Any) -> None:
+    ran = site.run("smoke --full")
+    assert ran.code == 1
+    assert "and the settings ask for generation" in ran.output
+
+
+@pytest.mark.usefixtures("settled", "busy")
+def test_a_busy_host_is_undecided_and_says_why(site: Any) -> None:
     ran = site.run("smoke --full", proof_rounds=4, proof_max_rounds=6)
     found = ran.host()["smoke"]
     if found["verdict"] == "pass":  # then from clean rounds alone
@@ -95,6 +109,7 @@ def test_a_busy_host_is_undecided_and_says_why(site: Any, busy: None) -> None:
     assert found["disturbances"]["cpu"] >= 1
 
 
+@pytest.mark.usefixtures("settled")
 def test_ten_runs_in_a_row_agree(site: Any) -> None:
     found = [site.run("smoke --full").host()["smoke"] for _ in range(10)]
     for each in found:

@@ -15,6 +15,7 @@ from pyinfra.api.connect import connect_all
 from pyinfra.api.deploy import add_deploy, deploy
 from pyinfra.context import ctx_host, ctx_state
 
+from llamarig.onhost.bundle import build as build_bundle
 from llamarig.settings import Settings
 from llamarig.tasks import check, check_files, check_news, display_callback, site
 from llamarig.tasks.facts.check import FILE, METRICS, TIMER, TIMER_PATH, UNIT, UNIT_PATH, Check
@@ -40,7 +41,8 @@ def there(changed: dict[str, str] | None = None, **values: Any) -> dict[str, lis
     """The answer of a host that has the check of these settings; changed: path to digest."""
     files = check_files.wanted(Settings.model_validate({**HOURLY, **values}))
     sums = {path: hashlib.sha256(text.encode()).hexdigest() for path, text in files.items()}
-    sums = {**sums, jobs.program(): "x", **(changed or {})}
+    program = hashlib.sha256(build_bundle()[1]).hexdigest()
+    sums = {**sums, jobs.program(): program, **(changed or {})}
     lines = [f"file {digest}  {path}" for path, digest in sums.items() if digest]
     return {LOOK: [*lines, "metrics /var/lib/node/llamarig.prom", "enabled", "active", "age 60"]}
 
@@ -98,6 +100,7 @@ def test_a_second_run_changes_nothing(planned: Planned) -> None:
         ({FILE: ""}, [f"upload {FILE}"]),
         ({TIMER_PATH: "x"}, [f"upload {TIMER_PATH}", f"systemctl restart {TIMER}"]),
         ({jobs.program(): ""}, [f"upload {jobs.program()}"]),
+        ({jobs.program(): "of half of it"}, [f"upload {jobs.program()}"]),
     ],
 )
 def test_what_is_not_as_it_should_be_is_mended_and_no_more(

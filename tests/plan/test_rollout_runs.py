@@ -30,7 +30,7 @@ from llamarig.cli import rolling, up
 from llamarig.rollout.waves import Limits
 fleet = FakeFleet(Path("."), int(sys.argv[1]), float(sys.argv[2]))
 result = rolling.roll(fleet.inventory, fleet.folder, fleet.hosts(), Limits(), {})
-up._finish(result, Path("report.json"), None)
+up._finish(Path("inventory.py"), result, Path("report.json"), None)
 sys.exit(up.status(result))
 """
 

@@ -24,7 +24,10 @@ def test_one_sick_host_is_refused_and_the_other_is_not(plan: Planner) -> None:
     fedora = ["fedora", "43", "", "x86_64", "systemd", "8", "glibc 2.42", "6.17", "65841234"]
     answers = {"VERSION_CODENAME": fedora}
     found = plan({"gpu01": CPU, "gpu02": {**CPU, "answers": answers}})
-    refusal = "distribution: fedora found, Debian or Ubuntu needed"
+    refusal = (
+        "distribution: fedora found, Debian or Ubuntu needed; install one of them, or leave this "
+        "host out"
+    )
     assert found.report["hosts"]["@fake/gpu02"]["problems"] == [refusal]
     assert found.report["hosts"]["@fake/gpu01"]["problems"] == []
     builds = [hosts for name, hosts in found.operations.items() if "Build the release" in name]

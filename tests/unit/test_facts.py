@@ -106,7 +106,14 @@ def shown(number: int, manifest: str, proof: str) -> str:
     return f'{{"number": {number}, "manifest": {manifest} , "proof": {proof} }}'
 
 
-@pytest.mark.parametrize("proof", ["", "{", "5", "[]", '{"verdict": "pass", "speedup": "two"}'])
+@pytest.mark.parametrize(
+    "proof",
+    [
+        "", "{", "5", "[]", '{"verdict": "pass", "speedup": "two"}',
+        '{"verdict": "pass", "interval": [1]}', '{"verdict": "pass", "baseline_tps": "x"}',
+        '{"verdict": "pass", "context": "x"}', '{"verdict": "pass", "samples": "x"}',
+    ],
+)  # fmt: skip
 def test_a_damaged_proof_proves_nothing_and_hides_nobody(proof: str) -> None:
     sound = shown(2, json.dumps(MANIFEST), '{"verdict": "pass"}')
     lines = ["2 1", f"[{shown(1, json.dumps(MANIFEST), proof)},{sound}]"]
@@ -186,7 +193,8 @@ def test_generations_know_the_live_and_the_proven() -> None:
     assert Generations().process(["2 1", json.dumps(found)]).previous == 1
     assert state.live
     assert state.live.proven
-    assert state.next_number == 3
+    assert state.next_number == 4  # a folder is there, whatever it lacks
+    assert "3/manifest.json is gone" in state.damaged[0]
     candidate = state.candidate("b")
     assert candidate
     assert not candidate.proven

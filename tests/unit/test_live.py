@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import os
 import subprocess
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -233,10 +235,27 @@ def test_slots_tell_who_was_beside_us() -> None:
 def test_a_baseline_of_something_else_does_not_count(
     tmp_path: Path, kept: Any, reason: str
 ) -> None:
-    found = live.take(CONFIG, generation(tmp_path, kept))
-    assert found["verdict"] == "undecided"
-    assert reason in found["reason"]
-    assert found["reason"].endswith("`llamarig smoke --full` measures both anew")
+    with pytest.raises(Stop) as stop:
+        recorded.baseline(generation(tmp_path, kept), "p1", None)
+    assert stop.value.code == UNDECIDED
+    assert reason in str(stop.value)
+    assert str(stop.value).endswith("`llamarig smoke --full` measures both anew")
+
+
+def test_a_generation_that_was_edited_is_compared_with_nothing(tmp_path: Path) -> None:
+    found = generation(tmp_path)
+    folder = Path(found.folder)
+    sums = {"recipe.json": hashlib.sha256((folder / "recipe.json").read_bytes()).hexdigest()}
+    (folder / "release").symlink_to("/opt/llamarig/releases/b1")
+    (folder / "model.gguf").symlink_to("/data/m.gguf")
+    manifest = {
+        **found.manifest, "files": sums, "release": "b1", "model": {"path": "/data/m.gguf"}
+    }  # fmt: skip
+    found = replace(found, manifest=manifest)
+    assert recorded.baseline(found, "p1", None).samples
+    (folder / "recipe.json").write_text("{}")
+    with pytest.raises(Stop, match="was edited by hand"):
+        recorded.baseline(found, "p1", None)
 
 
 def test_another_power_limit_is_named(tmp_path: Path) -> None:
@@ -250,8 +269,6 @@ def test_a_server_that_does_not_answer_fails(tmp_path: Path) -> None:
     found = live.take(CONFIG, generation(tmp_path))
     assert (found["verdict"], found["speedup"]) == ("fail", None)
     assert found["reason"] == "llamarig-no-such.service does not answer at port 9"
-    assert found["baseline"] == {"generation": 4, "finished": 1764000000.0}
-    assert found["context"]["suite"] == "walkthrough"
 
 
 def test_what_was_measured_is_kept_beside_the_generation_and_in_the_log(tmp_path: Path) -> None:

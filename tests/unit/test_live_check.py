@@ -11,7 +11,7 @@ from fake_llama_server import Fake, running
 from test_live import CONFIG, generation
 from test_metrics import SKIPPED, UNDECIDED, values
 
-from llamarig.onhost import check, load, measurements
+from llamarig.onhost import check, live, load, measurements
 from llamarig.onhost.exchange import Server
 from llamarig.onhost.files import write_json
 from llamarig.onhost.live_server import Live
@@ -51,7 +51,15 @@ def test_a_server_that_does_not_answer_fails_and_is_told(
     assert (line["kind"], line["verdict"]) == ("check", "fail")
 
 
-def test_undecided_is_counted_and_no_failure(config: dict[str, Any], tmp_path: Path) -> None:
+def answering(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The live unit answers, for once: here is no systemd to ask about it."""
+    monkeypatch.setattr(live, "_reach", lambda config, found: Live(Server({}, os.getpid(), 10)))
+
+
+def test_undecided_is_counted_and_no_failure(
+    config: dict[str, Any], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    answering(monkeypatch)
     generation(tmp_path, None)
     assert ran(config, tmp_path) == 0
     assert values(tmp_path / "llamarig.prom") == {SKIPPED: 0, UNDECIDED: 1}
@@ -76,9 +84,19 @@ def test_a_host_that_is_not_at_rest_is_left_alone(
     assert fake.asked == []
 
 
-def test_a_metrics_folder_that_is_gone_costs_no_check(
-    config: dict[str, Any], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+def test_a_server_that_is_dead_fails_whatever_it_would_be_compared_with(
+    config: dict[str, Any], tmp_path: Path
 ) -> None:
+    generation(tmp_path, None)
+    assert ran(config, tmp_path) == check.FAILED
+    assert values(tmp_path / "llamarig.prom")["llamarig_check_success"] == 0
+
+
+def test_a_metrics_folder_that_is_gone_costs_no_check(
+    config: dict[str, Any], tmp_path: Path, capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:  # fmt: skip
+    answering(monkeypatch)
     generation(tmp_path, None)
     assert ran({**config, "metrics_file": str(tmp_path / "none" / "x.prom")}, tmp_path) == 0
     assert "metrics_folder: " in capsys.readouterr().out

@@ -76,10 +76,12 @@ def test_what_was_not_measured_is_compared_with_nothing() -> None:
 def test_a_hosts_job_is_told_all_and_no_key() -> None:
     settings = Settings.model_validate({"backend": "cpu", "min_speedup": 1.5})
     job = live_job.spec(settings, 7)
-    assert job.name == "live-7"
+    assert job.name.startswith("live-7-")
+    other = live_job.spec(settings.model_copy(update={"min_speedup": 1.6}), 7)
+    assert other.name != job.name  # whoever asks for another gate joins nobody
     (text,) = job.files.values()
     assert '"min_speedup": 1.5' in text
     assert '"key_file": "/etc/llamarig/api-key"' in text
     assert job.private == {}
     (stage,) = job.stages
-    assert stage.argv[-2:] == ["live", "/var/lib/llamarig/jobs/live-7/live.json"]
+    assert stage.argv[-2:] == ["live", f"/var/lib/llamarig/jobs/{job.name}/live.json"]

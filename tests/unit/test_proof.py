@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -154,17 +155,50 @@ def test_the_servers_own_reason_is_found() -> None:
     assert reason([]) == "it printed nothing"
 
 
+def reusable(
+    root: Path, key: str = "k", card: dict[str, Any] | None = None, gate: float = 1.7
+) -> dict[str, Any] | None:
+    return proof.reusable(str(root), key, card, gate, 1.5)
+
+
+def kept(root: Path, number: int, text: str) -> None:
+    """A generation's proof, as it lies on a host."""
+    folder = root / "generations" / str(number)
+    folder.mkdir(parents=True)
+    (folder / "proof.json").write_text(text)
+
+
+def test_a_raised_gate_wants_a_new_proof(tmp_path: Path) -> None:
+    record = {"proof_key": "k", "verdict": "pass", "interval": [1.75, 1.9]}
+    kept(tmp_path, 1, json.dumps({**record, "acceptance_length": 2.5}))
+    assert reusable(tmp_path)
+    assert reusable(tmp_path, gate=1.8) is None
+    assert proof.reusable(str(tmp_path), "k", None, 1.7, 3.0) is None
+    assert proof.short_of(record, 1.8, 1.5) == "it was proven to 1.75x, min_speedup is 1.80"
+
+
+def test_damaged_proofs_stop_nobody(tmp_path: Path) -> None:
+    record = {"proof_key": "k", "verdict": "pass"}
+    damages = ({"finished": None}, {"context": "x"}, {"interval": "x"}, {"acceptance_length": "x"})
+    for number, damage in enumerate(damages, 1):
+        kept(tmp_path, number, json.dumps({**record, **damage}))
+    kept(tmp_path, 9, json.dumps({**record, "generation": 9, "finished": 1.0}))
+    found = reusable(tmp_path, card=None)
+    assert found
+    assert found["generation"] == 9
+
+
 def test_only_a_pass_for_the_same_inputs_is_reused(tmp_path: Path) -> None:
     for number, (key, verdict) in enumerate([("k", "pass"), ("k", "fail"), ("other", "pass")], 1):
         folder = tmp_path / "generations" / str(number)
         folder.mkdir(parents=True)
         record = {"proof_key": key, "verdict": verdict, "generation": number, "finished": number}
         (folder / "proof.json").write_text(json.dumps(record))
-    found = proof.reusable(str(tmp_path), "k", None)
+    found = reusable(tmp_path)
     assert found
     assert found["generation"] == 1
-    assert proof.reusable(str(tmp_path), "unknown", None) is None
-    assert proof.reusable(str(tmp_path), "k", {"name": "RTX 4090"}) is None
+    assert reusable(tmp_path, "unknown") is None
+    assert reusable(tmp_path, card={"name": "RTX 4090"}) is None
 
 
 def test_a_proof_on_another_card_driver_or_power_limit_is_not_reused(tmp_path: Path) -> None:
@@ -174,10 +208,10 @@ def test_a_proof_on_another_card_driver_or_power_limit_is_not_reused(tmp_path: P
     record = {"proof_key": "k", "verdict": "pass", "generation": 1, "context": {"card": card}}
     (folder / "proof.json").write_text(json.dumps(record))
     warmer = {**card, "temperature_c": 70.0}
-    assert proof.reusable(str(tmp_path), "k", warmer)
+    assert reusable(tmp_path, card=warmer)
     for key, value in (("driver", "590.2"), ("power_limit_w", 300.0), ("uuid", "GPU-2")):
-        assert proof.reusable(str(tmp_path), "k", {**card, key: value}) is None
-    assert proof.reusable(str(tmp_path), "k", None) is None
+        assert reusable(tmp_path, card={**card, key: value}) is None
+    assert reusable(tmp_path) is None
 
 
 @pytest.mark.parametrize(
@@ -203,6 +237,7 @@ def test_the_record_of_a_proof_that_never_started_says_where_weights_were_seen_t
         "proof_key": "k", "proof_inputs": {}, "generation": 1, "arms": {"mtp": str(unit)},
         "build_number": 11434, "flip": False, "keep": False, "backend": "cpu", "gpu": None,
         "measured_with": {"suite": "walkthrough"}, "measurements": str(tmp_path / "log.jsonl"),
+        "min_speedup": 1.7, "min_acceptance_length": 1.5,
     }  # fmt: skip
     (tmp_path / "prove.json").write_text(json.dumps(config))
     with pytest.raises(Stop, match="no-such-program"):

@@ -76,12 +76,19 @@ def test_a_sound_host_is_described_and_not_blamed() -> None:
     assert said["port"] == "8080 is free"
 
 
+OTHER = "Debian or Ubuntu needed; install one of them, or leave this host out"
+BOOT = "systemd needed; boot it with systemd, or leave it out"
+
+
 @pytest.mark.parametrize(
     ("changes", "line"),
     [
-        ({"distribution": "fedora"}, "distribution: fedora found, Debian or Ubuntu needed"),
-        ({"architecture": "aarch64"}, "architecture: aarch64 found, x86_64 needed"),
-        ({"init": "sh"}, "init: sh runs as PID 1, systemd needed"),
+        ({"distribution": "fedora"}, f"distribution: fedora found, {OTHER}"),
+        (
+            {"architecture": "aarch64"},
+            "architecture: aarch64 found, x86_64 needed; leave this host out",
+        ),
+        ({"init": "sh"}, f"init: sh runs as PID 1, {BOOT}"),
     ],
 )
 def test_a_machine_that_llamarig_cannot_serve(changes: dict[str, Any], line: str) -> None:
@@ -92,7 +99,8 @@ def test_a_machine_that_llamarig_cannot_serve(changes: dict[str, Any], line: str
 def test_a_host_that_says_nothing_is_one_blocker_for_machine_and_disk_each() -> None:
     assert bad(Seen(machine=None, disk=None)) == [
         "machine: the host did not say what it is; is it a Debian or Ubuntu machine?",
-        "hf_home: the host could not say where /data/huggingface lies",
+        "hf_home: the host could not say where /data/huggingface lies; log in and try: "
+        "df /data/huggingface",
     ]
 
 
@@ -209,7 +217,10 @@ def test_the_system_disk_is_a_blocker_unless_allowed() -> None:
 def test_too_little_room_and_a_network_disk_are_both_said() -> None:
     place = Placement("0:52", "nfs4", "/data", 10 * GIB, frozenset())
     lacking, network = bad(Seen(disk=DiskState(place, ROOT)), min_free_gib=5000.0)
-    assert lacking == "hf_home: 10.0 GiB free at /data, 5000.0 GiB needed (min_free_gib)"
+    assert lacking == (
+        "hf_home: 10.0 GiB free at /data, 5000.0 GiB needed (min_free_gib); make room there, or "
+        "set hf_home to another disk"
+    )
     assert "network file system (nfs4, mounted at /data)" in network
     assert levels(judge(Seen(disk=DiskState(place, ROOT))), "hf_home") == ["warning"]
 
@@ -228,11 +239,11 @@ def test_an_unsupported_machine_is_told_nothing_of_its_tools() -> None:
     fedora = replace(DEBIAN, distribution="fedora", version="42", glibc=())
     old = CompilerState((3, 16, 3), {}, None)
     assert bad(Seen(fedora, old, tools=ToolsState([SHIM]))) == [
-        "distribution: fedora found, Debian or Ubuntu needed"
+        f"distribution: fedora found, {OTHER}"
     ]
     nameless = replace(DEBIAN, distribution="", version="", architecture="", init="")
     assert bad(Seen(nameless)) == [
-        "distribution: no name of one found, Debian or Ubuntu needed",
-        "architecture: none found, x86_64 needed",
-        "init: something unknown runs as PID 1, systemd needed",
+        f"distribution: no name of one found, {OTHER}",
+        "architecture: none found, x86_64 needed; leave this host out",
+        f"init: something unknown runs as PID 1, {BOOT}",
     ]
