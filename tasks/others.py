@@ -32,7 +32,9 @@ def _ask(host: Host, command: str) -> list[str] | None:
     try:
         with gevent.Timeout(LIMIT_SECONDS, TimeoutError(f"no answer in {LIMIT_SECONDS:.0f} s")):
             if host.connected:
-                return _run(host, command, arranged=not refused(host.name))
+                while not (sudo.arranged(host.name) or refused(host.name)):
+                    gevent.sleep(0.05)
+                return _run(host, command, arranged=sudo.arranged(host.name))
             if host.state.is_host_in_limit(host):
                 return None  # this run could not connect to it when it began
             return _visit(host, command)
@@ -56,7 +58,7 @@ def _visit(host: Host, command: str) -> list[str] | None:
 
 
 def _run(host: Host, command: str, *, arranged: bool) -> list[str] | None:
-    """arranged: this run has become root on the host already."""
+    """arranged: this run knows how to be root on the host already."""
     if not arranged:
         file = host.data.get("sudo_password_file")
         if sudo.arrange(host, _privilege(host), file):

@@ -24,6 +24,7 @@ NO_PASSWORD = "a password is one line of text that is not empty"
 
 _asking = BoundedSemaphore(1)
 _asked: list[str] = []
+_arranged: set[str] = set()
 
 
 def become_root(settings: Settings) -> None:
@@ -36,6 +37,19 @@ def become_root(settings: Settings) -> None:
 
 def arrange(host: Host, privilege: PrivilegeState | None, file: str | None) -> str | None:
     """Set the host up for root; returns the one line that says why it can't be."""
+    line = _arrange(host, privilege, file)
+    if line is None:
+        _arranged.add(host.name)
+    return line
+
+
+def arranged(name: str) -> bool:
+    """Whether that was done in this run. Hosts arrive each in its own time, and one that has may
+    ask those that have not yet."""
+    return name in _arranged
+
+
+def _arrange(host: Host, privilege: PrivilegeState | None, file: str | None) -> str | None:
     if privilege is None:
         return "the host does not answer commands"
     if privilege.root:
