@@ -36,13 +36,14 @@ def live_pid(on_host: OnHost) -> str:
     return on_host("systemctl show llama-server -p MainPID --value")
 
 
+@pytest.mark.fault
 def test_with_nothing_before_a_failed_candidate_stays_stopped(
     site: Any, lab: Lab, on_host: OnHost
 ) -> None:
     ran = site.run("up", spec_type="none")
     assert ran.code == 1, ran.output
     assert "compile" in ran.output  # progress, as plain lines
-    assert "nothing serves and the candidate stays stopped: find the best draft depth" in ran.output
+    assert "nothing serves and the candidate stays stopped: try another draft_n_max" in ran.output
     assert on_host("ls /opt/llamarig/current 2>&1 || true").endswith("No such file or directory")
     assert on_host("systemctl is-active llama-server || true") == "inactive"
     assert on_host("pgrep -c llama-server || true") == "0"
@@ -152,7 +153,11 @@ def test_a_damaged_model_is_replaced_under_the_live_server(site: Any, on_host: O
     ("change", "line"),
     [
         ({"spec_type": "none"}, "is below 1.70"),
-        ({"model_file": model.FILES["bad"], "model_sha256": model.SHA256["bad"]}, "is below 1.70"),
+        pytest.param(
+            {"model_file": model.FILES["bad"], "model_sha256": model.SHA256["bad"]},
+            "is below 1.70",
+            marks=pytest.mark.fault,
+        ),
         ({"model_file": model.FILES["none"], "model_sha256": model.SHA256["none"]}, "no MTP heads"),
     ],
 )
