@@ -20,9 +20,9 @@ from llamarig import display, hashes, sftp
 from llamarig.errors import UserError
 from llamarig.onhost.hub_cache import Place, no_room
 from llamarig.settings import Settings
-from llamarig.tasks import model_local, model_source
+from llamarig.tasks import model_local, model_room, model_source
 from llamarig.tasks.facts.disk import Disk
-from llamarig.tasks.facts.model_partial import ModelPartial, PartialState
+from llamarig.tasks.facts.model_partial import PartialState
 from llamarig.tasks.facts.privilege import Privilege
 from llamarig.tasks.operations.outcome import failure
 
@@ -79,15 +79,9 @@ def _hash(path: Path) -> str:
 
 
 def _bring(settings: Settings, path: Path, place: Place) -> Generator[PyinfraCommand, None, None]:
-    folder = os.path.join(settings.hf_home, "llamarig", f"incoming-{place.sha256}")
-    incoming = os.path.join(folder, "model.gguf")
-    there = host.get_fact(
-        ModelPartial,
-        blob=place.blob,
-        suspect=place.suspect,
-        partial=place.partial,
-        incoming=incoming,
-    )
+    incoming = model_room.incoming(settings, place)
+    folder = os.path.dirname(incoming)
+    there = model_room.there(settings, place)
     if there is None:
         yield failure(f"hf_home: the host does not say what lies in {settings.hf_home}")
         return

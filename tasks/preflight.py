@@ -11,6 +11,7 @@ from llamarig.tasks import (
     doctor,
     model_choice,
     model_look,
+    model_room,
     part,
     site,
     tuned_stale,
@@ -98,7 +99,8 @@ def _warn(line: str) -> None:
 
 
 def look(lines: Lines, settings: Settings) -> None:
-    """Choose the model where that was left to us, and refuse one that can't be sped up."""
+    """Choose the model where that was left to us; refuse one that can't be sped up, or for which
+    the disk has no room."""
     if settings.model_path:
         as_root = bool(host.data.get("_sudo"))
         problem = host.get_fact(OwnModel, path=settings.model_path, _sudo=as_root)
@@ -106,4 +108,5 @@ def look(lines: Lines, settings: Settings) -> None:
         left = settings.model_quant is not None
         problem = model_choice.choose(read(lines), settings) if left else None
         problem = problem or model_look.problem(site.settings())
+        problem = problem or model_room.problem(site.settings())
     refuse(host.name, [problem] if problem else [])

@@ -65,6 +65,29 @@ def test_a_model_without_heads_is_refused_by_its_header(plan: Planner, hub: Hub)
     assert download == ["@fake/gpu03"]
 
 
+def test_a_disk_without_room_for_the_file_is_refused_before_a_byte(plan: Planner, hub: Hub) -> None:
+    def on_a_disk_of(free: int, **answers: list[str]) -> dict[str, object]:
+        place = ["8:1 ext4 /data", str(free), "sda ", "259:2 ext4 /", "9999999999", "nvme0n1 "]
+        known = {"place()": place, ".partial": ["0", "0", "0", "0"], **answers}
+        return data(hub, model_file="tiny-Q8_0.gguf", min_free_gib=1.0, answers=known)
+
+    has = "9999999"  # more than all of it
+    found = plan(
+        {
+            "gpu01": on_a_disk_of(2**30 + 1),
+            "gpu02": on_a_disk_of(2**30 + 1, **{".partial": ["0", has, "0", "0"]}),
+            "gpu03": on_a_disk_of(2**32),
+        }
+    )
+    (line,) = problems(found, "gpu01")
+    assert line.startswith(
+        "hf_home: 1.0 GiB needed below /data/huggingface (file and min_free_gib)"
+    )
+    assert line.endswith("; make room there, or set hf_home to another disk")
+    assert problems(found, "gpu02") == []
+    assert problems(found, "gpu03") == []
+
+
 def test_a_hub_out_of_this_machines_reach_is_a_warning(plan: Planner) -> None:
     found = plan({"gpu01": {"backend": "cpu", "llama_cpp_commit": "a" * 40}})
     assert problems(found, "gpu01") == []
