@@ -43,10 +43,20 @@ class Rollout:
             return
         self.view.say(self._found())
         canaries, others = split(self.left, self.limits.canary)
-        if canaries and self._wave(CANARY, canaries, f"canary: {words.some(canaries)}"):
-            self._stop("a canary failed" if len(canaries) > 1 else "the canary failed")
-        elif not self.interrupted:
-            self._others(others)
+        while canaries:
+            failed = self._wave(CANARY, canaries, f"canary: {words.some(canaries)}")
+            if self.interrupted:
+                return
+            if self._lost(failed):
+                self._stop("a canary failed" if len(canaries) > 1 else "the canary failed")
+                return
+            # Who went away since the look was no canary: others go first in their place.
+            canaries, others = split(others, len(failed))
+        self._others(others)
+
+    def _lost(self, failed: list[str]) -> list[str]:
+        """Of those that failed, the hosts that could be reached: nothing was touched on others."""
+        return [name for name in failed if not self.hosts[name].get("unreachable")]
 
     def _others(self, names: list[str]) -> None:
         each = size(self.limits.batch, len(self.names))
@@ -60,9 +70,7 @@ class Rollout:
             if self.interrupted:
                 return
             title = f"wave {number} of {len(groups)}: {words.some(group)}"
-            # Who went away before anything was touched there stops nobody else.
-            failed = self._wave(WAVE, group, title)
-            lost += [name for name in failed if not self.hosts[name].get("unreachable")]
+            lost += self._lost(self._wave(WAVE, group, title))
             if len(lost) > self.limits.max_failures and number < len(groups):
                 self._stop(f"{words.hosts(len(lost))} failed in waves")
                 return

@@ -28,9 +28,11 @@ def names(count: int) -> list[str]:
 @dataclass
 class Fleet:
     """Hosts that run parts; broken: host to the kind of part at which it fails, `look` for one
-    that is out of reach; settled: those that have nothing to do."""
+    that is out of reach; gone: host to the kind of part at which it can't be connected to any more;
+    settled: those that have nothing to do."""
 
     broken: dict[str, str] = field(default_factory=dict)
+    gone: dict[str, str] = field(default_factory=dict)
     settled: set[str] = field(default_factory=set)
     stop_at: str | None = None
     parts: list[Part] = field(default_factory=list)
@@ -45,6 +47,8 @@ class Fleet:
 
     def _entry(self, part: Part, name: str) -> Entry:
         entry = report.empty()
+        if self.gone.get(name) == part.kind:
+            return {**entry, "unreachable": True, "problems": ["unreachable: no route to host"]}
         fails = self.broken.get(name)
         if fails == part.kind or (fails == WAVE and part.kind == CANARY):
             return {**entry, "failed": 1, "problems": [f"{name} failed to {part.kind}"]}
@@ -129,6 +133,16 @@ def test_a_failed_wave_stops_the_rest_and_its_others_go_on(rolled: Callable[...,
     assert done.stopped == "1 host failed in waves"
     assert done.record()["waves"][-1]["failed"] == ["gpu02"]
     assert "stopped: 1 host failed in waves; 3 hosts left as they are" in fleet.said
+
+
+def test_hosts_that_went_away_since_the_look_stop_nobody(rolled: Callable[..., Rollout]) -> None:
+    fleet = Fleet(gone={"gpu01": CANARY, "gpu04": WAVE})
+    done = rolled(fleet)
+    assert [part.hosts for part in fleet.parts if part.kind == CANARY] == [("gpu01",), ("gpu02",)]
+    assert fleet.live == ["gpu02", "gpu03", "gpu05", "gpu06"]
+    assert (done.left, done.stopped) == ([], None)
+    alone = rolled(Fleet(gone={"gpu01": CANARY}), 1)
+    assert (alone.left, alone.stopped) == ([], None)
 
 
 def test_failures_are_counted_over_all_waves(rolled: Callable[..., Rollout]) -> None:
