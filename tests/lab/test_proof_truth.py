@@ -10,9 +10,10 @@ from typing import Any
 
 import pytest
 
-from llamarig.rehearsal import hosts, model
+from llamarig.rehearsal import hosts, model, tensors, vocabulary
 from llamarig.rehearsal.lab import Lab
 from llamarig.rehearsal.shape import Shape
+from llamarig.settings import Settings
 
 pytestmark = [
     pytest.mark.lab,
@@ -22,18 +23,27 @@ pytestmark = [
 OnHost = Callable[[str], str]
 FROM_DEPLOYED = True
 DEPTH = 3
+TOKENS: int = Settings.model_fields["proof_tokens"].default
 OWN = "/data/own"
 
 
-def share(acceptance: float) -> float:
-    """How many words the head has to know for this share of its drafts to be accepted: one is
-    accepted only if all before it were, so of three a + a^2 + a^3 are."""
-    low, high = 0.0, 1.0
-    for _ in range(40):
-        middle = (low + high) / 2
-        expected = sum(middle**position for position in range(1, DEPTH + 1)) / DEPTH
-        low, high = (middle, high) if expected < acceptance else (low, middle)
-    return low
+def accepted(shape: Shape) -> float:
+    """The share of its drafts that are accepted, by construction: an answer is the chain's first
+    words, and a draft is right as long as the head knows each word's successor."""
+    words = vocabulary.build()
+    known = tensors.learned(words, shape) == words.successor
+    place, right, drafted = words.chain.start, 0, 0
+    while place < words.chain.start + TOKENS:
+        follow = list(known[place : place + DEPTH])
+        run = [*follow, False].index(False)
+        place, right, drafted = place + run + 1, right + run, drafted + DEPTH
+    return right / drafted
+
+
+def shape_of(acceptance: float) -> Shape:
+    """The model of which this share of drafts is accepted, as near as its words allow."""
+    shapes = [Shape(acceptance=known / 100) for known in range(1, 101)]
+    return min(shapes, key=lambda each: abs(accepted(each) - acceptance))
 
 
 def give(lab: Lab, path: Path) -> str:
@@ -53,7 +63,7 @@ def test_a_known_acceptance_is_given_back(
     site: Any, lab: Lab, tmp_path: Path, acceptance: float, verdict: str
 ) -> None:
     path = tmp_path / f"accepts-{acceptance:.0%}.gguf".replace("%", "")
-    model.make(path, Shape(acceptance=share(acceptance)))
+    model.make(path, shape_of(acceptance))
     ran = site.run(
         "up", model_path=give(lab, path), model_sha256=None, draft_n_max=DEPTH,
         min_acceptance_length=1.0,
