@@ -58,9 +58,13 @@ def give(lab: Lab, path: Path) -> str:
     return target
 
 
-@pytest.mark.parametrize(("acceptance", "verdict"), [(0.3, "fail"), (0.6, "fail"), (0.9, "pass")])
+# What 60 % of accepted drafts gain depends on the machine: there the interval alone says it.
+@pytest.mark.parametrize(
+    ("acceptance", "verdicts"),
+    [(0.3, {"fail"}), (0.6, {"fail", "undecided", "pass"}), (0.9, {"pass"})],
+)
 def test_a_known_acceptance_is_given_back(
-    site: Any, lab: Lab, tmp_path: Path, acceptance: float, verdict: str
+    site: Any, lab: Lab, tmp_path: Path, acceptance: float, verdicts: set[str]
 ) -> None:
     path = tmp_path / f"accepts-{acceptance:.0%}.gguf".replace("%", "")
     model.make(path, shape_of(acceptance))
@@ -71,7 +75,10 @@ def test_a_known_acceptance_is_given_back(
     found = ran.host()["smoke"]
     assert found["acceptance"] == pytest.approx(acceptance, abs=0.05), ran.output
     assert found["acceptance_length"] == pytest.approx(1 + DEPTH * acceptance, abs=0.25)
-    assert found["verdict"] == verdict, found["reason"]
+    assert found["verdict"] in verdicts, found["reason"]
+    (low, high), gate = found["interval"], found["min_speedup"]
+    matching = "pass" if low >= gate else "fail" if high < gate else "undecided"
+    assert found["verdict"] == matching, found["reason"]
     assert found["answers_equal"] is True
 
 
@@ -80,7 +87,8 @@ def test_without_speculation_the_ratio_is_one_and_the_verdict_fail(site: Any) ->
     found = ran.host()["smoke"]
     low, high = found["interval"]
     assert ran.code == 1, ran.output
-    assert low <= 1.0 <= high, found["reason"]
+    # One run in twenty misses its own 95 % interval: none misses one of twice the width.
+    assert abs(found["speedup"] - 1) <= high - low, found["reason"]
     assert found["verdict"] == "fail"
     assert found["acceptance_length"] == 1.0
 
