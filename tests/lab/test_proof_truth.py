@@ -73,6 +73,7 @@ def test_a_known_acceptance_is_given_back(
         min_acceptance_length=1.0,
     )  # fmt: skip
     found = ran.host()["smoke"]
+    print(f"{acceptance:.0%} wanted: {found['acceptance']:.1%} accepted, {found['reason']}")
     assert found["acceptance"] == pytest.approx(acceptance, abs=0.05), ran.output
     assert found["acceptance_length"] == pytest.approx(1 + DEPTH * acceptance, abs=0.25)
     assert found["verdict"] in verdicts, found["reason"]
