@@ -98,8 +98,7 @@ def url(address: dict[str, Any]) -> str:
         name = str(host.data.get("ssh_hostname") or host.name)
     if name == "@local":
         name = socket.gethostname()
-    place = f"[{name}]" if ":" in name else name
-    return f"{address.get('scheme', 'http')}://{place}:{address['port']}"
+    return listening.url({**address, "bind": name}, "")
 
 
 def unanswered(address: dict[str, Any], seconds: int) -> str | None:

@@ -9,7 +9,7 @@ from pyinfra.context import host
 from llamarig.onhost.hub_cache import GIB, Place, no_room
 from llamarig.settings import Settings
 from llamarig.tasks import model_source
-from llamarig.tasks.facts.disk import Disk
+from llamarig.tasks.facts.disk import DiskState
 from llamarig.tasks.facts.model_partial import ModelPartial, PartialState
 
 
@@ -29,11 +29,11 @@ def there(settings: Settings, place: Place) -> PartialState | None:
     )
 
 
-def problem(settings: Settings) -> str | None:
+def problem(settings: Settings, disk: DiskState | None) -> str | None:
     """The line for a disk that has no room for what is still to come; None where it has, or where
-    that can't be told: nobody here could ask the hub for the file's size."""
+    that can't be told: nobody here could ask the hub for the file's size. disk: hf_home's."""
     pins = model_source.pins(settings)
-    if not all(pins.values()) or model_source.record(settings) is not None:
+    if not all(pins.values()) or disk is None:
         return None
     try:
         place = Place(
@@ -42,9 +42,12 @@ def problem(settings: Settings) -> str | None:
         )  # fmt: skip
     except ValueError:
         return None
-    found, disk = there(settings, place), host.get_fact(Disk, path=settings.hf_home)
-    if found is None or disk is None:
+    spare, free = int(settings.min_free_gib * GIB), disk.path.free
+    # Where all of it fits the host is asked nothing more: most runs end here.
+    if no_room(place, 0, spare, free) is None or model_source.record(settings) is not None:
         return None
-    have = max(found.blob, found.partial, found.allocated)
-    line = no_room(place, have, int(settings.min_free_gib * GIB), disk.path.free)
+    found = there(settings, place)
+    if found is None:
+        return None
+    line = no_room(place, max(found.blob, found.partial, found.allocated), spare, free)
     return f"{line}; make room there, or set hf_home to another disk" if line else None

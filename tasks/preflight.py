@@ -105,8 +105,8 @@ def look(lines: Lines, settings: Settings) -> None:
         as_root = bool(host.data.get("_sudo"))
         problem = host.get_fact(OwnModel, path=settings.model_path, _sudo=as_root)
     else:
-        left = settings.model_quant is not None
-        problem = model_choice.choose(read(lines), settings) if left else None
+        left, seen = settings.model_quant is not None, read(lines)
+        problem = model_choice.choose(seen, settings) if left else None
         problem = problem or model_look.problem(site.settings())
-        problem = problem or model_room.problem(site.settings())
+        problem = problem or model_room.problem(site.settings(), seen.disk)
     refuse(host.name, [problem] if problem else [])

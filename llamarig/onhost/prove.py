@@ -74,7 +74,7 @@ def _record(
 def _passed(path: str) -> bool:
     try:
         return bool(read_json(path).get("verdict") == "pass")
-    except (OSError, ValueError, AttributeError):
+    except (OSError, ValueError):
         return False
 
 

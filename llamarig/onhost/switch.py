@@ -42,10 +42,10 @@ def _name(root: str, link: str, number: int | None) -> None:
 def _under_way(config: dict[str, Any]) -> dict[str, Any] | None:
     """What is under way; None for nothing, and for a file that does not tell."""
     try:
-        found: dict[str, Any] = read_json(config["transaction"])
-    except (OSError, ValueError, RecursionError):
+        found = read_json(config["transaction"])
+    except (OSError, ValueError):
         return None
-    return found if isinstance(found, dict) and set(found) >= UNDER_WAY else None
+    return found if set(found) >= UNDER_WAY else None
 
 
 def _address(root: str) -> dict[str, Any] | None:

@@ -31,7 +31,6 @@ _CONTENT = (
 _BEGINS = re.compile(r'\{"number": (\d+), "manifest": ')
 _PROOF = ', "proof": '
 DAMAGED = object()
-_TWO_NUMBERS = [[one, other] for one in (int, float) for other in (int, float)]
 
 
 @dataclass(frozen=True)
@@ -166,13 +165,13 @@ def _pieces(text: str) -> Iterator[tuple[int, Any, Any]]:
 
 
 def _value(text: str) -> tuple[Any, str]:
+    text = text.lstrip()
     try:
-        value, end = json.JSONDecoder().raw_decode(text.lstrip())
+        value, end = json.JSONDecoder().raw_decode(text)
     except (ValueError, RecursionError):
         return DAMAGED, text
-    return value, text.lstrip()[
-        end:
-    ].lstrip()  # a file ends with a newline, of which tr made a blank
+    # A file ends with a newline, of which tr made a blank.
+    return value, text[end:].lstrip()
 
 
 def sound_manifest(found: Any) -> bool:
@@ -204,4 +203,9 @@ def sound_proof(found: Any) -> bool:
 
 
 def _two_numbers(found: Any) -> bool:
-    return isinstance(found, list) and [type(each) for each in found] in _TWO_NUMBERS
+    # The very type: true and false are numbers to isinstance.
+    return (
+        isinstance(found, list)
+        and len(found) == 2
+        and all(type(each) in (int, float) for each in found)
+    )
