@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+import socket
 import subprocess
 import sys
 from pathlib import Path
@@ -184,3 +186,20 @@ def test_without_any_stdin_nobody_is_asked(tmp_path: Path) -> None:
         assert "Traceback" not in done.stderr
         assert done.returncode != 0
     assert list(tmp_path.iterdir()) == []
+
+
+def test_a_host_that_nobody_reaches_is_reported_with_the_reason(tmp_path: Path) -> None:
+    with socket.socket() as unheard:
+        unheard.bind(("127.0.0.1", 0))  # and never listens
+        port = unheard.getsockname()[1]
+        (tmp_path / "deploy.py").touch()
+        (tmp_path / "inventory.py").write_text(
+            f'hosts = [("gpu01", {{"ssh_hostname": "127.0.0.1", "ssh_port": {port}}})]\n'
+        )
+        done = call("status", "inventory.py", "--json", "report.json", cwd=tmp_path)
+    assert done.returncode == 1
+    assert "llamarig: no host could be reached" in done.stderr
+    assert "gpu01: unreachable" in done.stdout
+    entry = json.loads((tmp_path / "report.json").read_text())["hosts"]["gpu01"]
+    assert entry["unreachable"] is True
+    assert entry["problems"][0].startswith("unreachable: Could not connect")
