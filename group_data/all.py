@@ -83,6 +83,10 @@
 #   Takes 64 lower-case hexadecimal digits or None.
 # llama_cpp_sha256 = None
 
+#   True builds for every x86-64 processor with AVX2, so that hosts with different processors
+#   share a release; False for the builder's own (GGML_NATIVE). Takes True or False.
+# portable = False
+
 #   Compilers that run at once; None: chosen by the host's cores and memory. Takes a whole
 #   number from 1 to 1024 or None.
 # build_jobs = None
@@ -150,6 +154,18 @@
 
 #   MiB a second that a download may take. Takes a number above 0 and at most 100000 or None.
 # download_limit_mib = None
+
+#   Where a site has several hosts, one downloads the model and one of each kind builds; the
+#   others take both from it, and from each other. False: each for itself. Takes True or False.
+# fan_out = True
+
+#   TCP port on which hosts give to each other, open to these hosts alone and only as long as
+#   that takes. Takes a whole number from 1024 to 65535.
+# fan_out_port = 6881
+
+#   MiB a second that a host may give to others. Takes a number above 0 and at most 100000 or
+#   None.
+# fan_out_limit_mib = None
 
 #   True lets the model lie on the disk that the system runs from. Takes True or False.
 # allow_system_disk = False

@@ -148,6 +148,11 @@ class Settings(BaseModel):
         "None for git. For b11434, measured by us: "
         "b0a2feb64c6fbd09f12af230734f072dd819ecb0ebd259565e1d6e9c34007e45.",
     )
+    portable: bool = Field(
+        default=False,
+        description="True builds for every x86-64 processor with AVX2, so that hosts with "
+        "different processors share a release; False for the builder's own (GGML_NATIVE).",
+    )
     build_jobs: int | None = Field(
         default=None,
         ge=1,
@@ -225,6 +230,21 @@ class Settings(BaseModel):
     )
     download_limit_mib: float | None = Field(
         default=None, gt=0, le=100000, description="MiB a second that a download may take."
+    )
+    fan_out: bool = Field(
+        default=True,
+        description="Where a site has several hosts, one downloads the model and one of each kind "
+        "builds; the others take both from it, and from each other. False: each for itself.",
+    )
+    fan_out_port: int = Field(
+        default=6881,
+        ge=1024,
+        le=65535,
+        description="TCP port on which hosts give to each other, open to these hosts alone and "
+        "only as long as that takes.",
+    )
+    fan_out_limit_mib: float | None = Field(
+        default=None, gt=0, le=100000, description="MiB a second that a host may give to others."
     )
     allow_system_disk: bool = Field(
         default=False, description="True lets the model lie on the disk that the system runs from."

@@ -39,6 +39,9 @@ def flags(settings: Settings, commit: str, choice: Choice | None) -> list[str]:
         # lies in the source tree and goes before.
         f"-DLLAMA_USE_PREBUILT_UI={'ON' if settings.web_ui == 'hub' else 'OFF'}",
     ]
+    if settings.portable:
+        # Without it ggml takes AVX2, FMA and F16C for granted, and nothing later.
+        common.append("-DGGML_NATIVE=OFF")
     if settings.backend == "vulkan":
         return [*common, "-DGGML_VULKAN=ON"]
     if settings.backend == "cuda":

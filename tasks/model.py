@@ -14,13 +14,25 @@ from llamarig import report
 from llamarig.errors import UserError
 from llamarig.paths import JOBS
 from llamarig.settings import Settings
-from llamarig.tasks import model_choice, model_copy, model_job, model_source, site, toolchain
+from llamarig.tasks import (
+    fan_out,
+    model_choice,
+    model_copy,
+    model_hosts,
+    model_job,
+    model_source,
+    sharing,
+    site,
+    toolchain,
+)
 from llamarig.tasks.facts.model_file import ModelRecord
 from llamarig.tasks.facts.text_file import TextFile
 from llamarig.tasks.operations import jobs, made_folders
 from llamarig.tasks.operations.outcome import failure
 from llamarig.tasks.step import step
 
+# Hosts that get the file from the hub in this run.
+_from_outside: set[str] = set()
 PACKAGES = {
     "hub": ["ca-certificates", "curl", "python3", "python3-venv"],
     "incoming": ["python3"],
@@ -34,7 +46,11 @@ def begin() -> None:
     here, since it needs this machine."""
     settings = site.settings()
     source = model_job.source(settings)
-    toolchain.packages(PACKAGES[source], "Install Python")
+    shared = model_hosts.shared(settings)
+    more = [sharing.PACKAGE] if shared else []
+    toolchain.packages([*PACKAGES[source], *more], "Install Python")
+    if shared and model_source.record(settings) is None:
+        fan_out.lack(model_hosts.key(settings))
     if source != "path":
         made_folders.noted(
             name="Write down new folders", paths=[settings.hf_home, f"{settings.hf_home}/hub"]
@@ -67,6 +83,17 @@ def download(settings: Settings) -> Generator[PyinfraCommand, None, None]:
     if model_source.record(settings) is not None:
         host.noop(f"{model_source.name(settings)} is there, verified and untouched")
         return
+    maker = model_hosts.maker(settings)
+    if maker is not None:
+        host.noop(f"taken from {maker or 'a host that has it'}, when it is there")
+        return
+    yield from _from_hub(settings)
+
+
+def _from_hub(settings: Settings) -> Generator[PyinfraCommand, None, None]:
+    """Start the hub's job, or join it."""
+    if state.is_executing:
+        _from_outside.add(host.name)
     try:
         spec = model_job.spec(settings)
     except ValueError as error:
@@ -86,17 +113,42 @@ def download(settings: Settings) -> Generator[PyinfraCommand, None, None]:
 
 @operation()
 def arrive(settings: Settings) -> Generator[PyinfraCommand, None, None]:
-    """Wait for the job, then judge what came."""
-    if not state.is_executing:
-        return
+    """Wait for the bytes, then judge what came."""
+    if state.is_executing:
+        with fan_out.making(model_hosts.key(settings)):
+            yield from _arrive(settings)
+
+
+def _arrive(settings: Settings) -> Generator[PyinfraCommand, None, None]:
     found, reason = model_source.record(settings), None
     if found is None:
-        reason = jobs.wait(model_job.spec(settings), settings.download_timeout_minutes * 60)
+        reason = yield from _bring(settings)
         found = model_source.record(settings) if reason is None else None
     if found is None:
         changed = f"model: {model_source.name(settings)} changed right after it was verified"
         yield failure(reason or changed)
         return
+    _report(settings, found)
+    if settings.spec_type != "none" and found.nextn_predict_layers == 0:
+        yield failure(model_source.no_heads(settings))
+        return
+    # What came is held: the next host, and the next run, get the same bytes.
+    if problem := _written_down(settings, {} if settings.model_path else model_source.pin(found)):
+        yield failure(problem)
+        return
+    fan_out.made(model_hosts.key(settings))
+
+
+def _bring(settings: Settings) -> Generator[PyinfraCommand, None, str | None]:
+    """Wait for the file, from where it comes to this host; one line that says why it did not."""
+    if model_hosts.shared(settings) and host.name not in _from_outside:
+        if (yield from model_hosts.bring(settings)):
+            return None
+        yield from _from_hub(settings)
+    return jobs.wait(model_job.spec(settings), settings.download_timeout_minutes * 60)
+
+
+def _report(settings: Settings, found: ModelRecord) -> None:
     report.record(
         host.name,
         model={
@@ -107,22 +159,6 @@ def arrive(settings: Settings) -> Generator[PyinfraCommand, None, None]:
             "size": found.size,
         },
     )
-    if settings.spec_type != "none" and found.nextn_predict_layers == 0:
-        yield failure(model_source.no_heads(settings))
-        return
-    # What came is held: the next host, and the next run, get the same bytes.
-    if problem := _written_down(settings, {} if settings.model_path else _pin(found)):
-        yield failure(problem)
-
-
-def _pin(found: ModelRecord) -> dict[str, str | int]:
-    """A verified file as llamarig.lock has it."""
-    return {
-        "revision": found.revision,
-        "sha256": found.sha256,
-        "size": found.size,
-        "mtp_layers": found.nextn_predict_layers,
-    }
 
 
 def _written_down(settings: Settings, pin: Mapping[str, Any]) -> str | None:

@@ -5,9 +5,10 @@ from __future__ import annotations
 import json
 
 from llamarig.hub import token as hub_token
+from llamarig.onhost.hub_cache import Place
 from llamarig.paths import CACHE, HF_VENV, JOBS
 from llamarig.settings import Settings
-from llamarig.tasks import model_source
+from llamarig.tasks import model_source, sharing
 from llamarig.tasks.operations import jobs
 
 GIB, MIB = 2**30, 2**20
@@ -84,5 +85,37 @@ def spec(settings: Settings) -> jobs.Spec:
         last_words=["/bin/rm", "-f", token_file] if token_file else [],
         files={"fetch.json": json.dumps(wanted(settings, token_file), indent=2)},
         private={token_file: token} if token_file and token else {},
+        nice=5,
+    )
+
+
+def spec_from_hosts(settings: Settings, found: sharing.Offer) -> jobs.Spec:
+    """The file from hosts that have it, into the partial file; then judged as any other.
+
+    What it is was pinned when the first host had it.
+    """
+    name = f"fetch-{model_source.identity(settings)}"
+    pins = model_source.pins(settings)
+    place = Place(
+        settings.hf_home, settings.model_repo, settings.model_file,
+        str(pins["revision"]), str(pins["sha256"]), int(pins["size"] or 0),
+    )  # fmt: skip
+    told = {**wanted(settings, None), "source": "hosts"}
+    spare = int(settings.min_free_gib * GIB)
+    limit = settings.download_timeout_minutes * 60
+    program = ["/usr/bin/python3", jobs.program()]
+    stages = [
+        jobs.Stage(what, [*program, verb, f"{JOBS}/{name}/{verb}.json"], limit, ENVIRONMENT)
+        for what, verb in (("copy", "take"), ("verify", "fetch"))
+    ]
+    return jobs.Spec(
+        name=name,
+        title=f"copy {model_source.name(settings)} from {', '.join(found.givers)}",
+        unit="bytes",
+        stages=stages,
+        files={
+            "fetch.json": json.dumps(told, indent=2),
+            "take.json": sharing.take(found, settings, place.partial, spare),
+        },
         nice=5,
     )

@@ -55,6 +55,16 @@ def write_down(settings: Settings, found: dict[str, Any]) -> None:
         lock.put("models", name, found)
 
 
+def pin(found: ModelRecord) -> dict[str, Any]:
+    """A verified file as llamarig.lock has it."""
+    return {
+        "revision": found.revision,
+        "sha256": found.sha256,
+        "size": found.size,
+        "mtp_layers": found.nextn_predict_layers,
+    }
+
+
 def pins(settings: Settings) -> dict[str, str | int | None]:
     """What the bytes must be: settings first, then what is known."""
     found = known(settings)

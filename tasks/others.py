@@ -6,7 +6,8 @@ the others too: they are connected to for the one question and left again.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
+from typing import TypeVar
 
 import gevent
 from pyinfra.api.exceptions import FactProcessError, PyinfraError
@@ -19,6 +20,7 @@ from llamarig.tasks.step import refused
 
 # For one host: its connection, sudo, and the answer.
 LIMIT_SECONDS = 20.0
+Answer = TypeVar("Answer")
 
 
 def ask(hosts: Iterable[Host], command: str) -> dict[str, list[str] | None]:
@@ -28,28 +30,40 @@ def ask(hosts: Iterable[Host], command: str) -> dict[str, list[str] | None]:
     return {name: greenlet.get() for name, greenlet in asked.items()}
 
 
-def _ask(host: Host, command: str) -> list[str] | None:
+def at(host: Host, do: Callable[[Host], Answer], limit_s: float = LIMIT_SECONDS) -> Answer | None:
+    """What `do` says of a host that is connected and has root arranged; None where that can't be,
+    or took longer than `limit_s` seconds. A host outside of the run is left again."""
     try:
-        with gevent.Timeout(LIMIT_SECONDS, TimeoutError(f"no answer in {LIMIT_SECONDS:.0f} s")):
+        with gevent.Timeout(limit_s, TimeoutError(f"no answer in {limit_s:.0f} s")):
             if host.connected:
                 while not (sudo.arranged(host.name) or refused(host.name)):
                     gevent.sleep(0.05)
-                return _run(host, command, arranged=sudo.arranged(host.name))
+                return _do(host, do, arranged=sudo.arranged(host.name))
             if host.state.is_host_in_limit(host):
                 return None  # this run could not connect to it when it began
-            return _visit(host, command)
+            return _visit(host, do)
     except (*connection.LOST, FactProcessError, PyinfraError):
         return None
 
 
-def _visit(host: Host, command: str) -> list[str] | None:
-    """Connect, ask, leave. The host stays outside of the run: none of pyinfra's lists names it."""
+def _ask(host: Host, command: str) -> list[str] | None:
+    return at(host, lambda there: answer(there, command))
+
+
+def answer(host: Host, command: str) -> list[str] | None:
+    """What a command prints as root; None where it fails."""
+    ok, lines = connection.run(host, command, sudo=bool(host.data.get("_sudo")))
+    return lines if ok else None
+
+
+def _visit(host: Host, do: Callable[[Host], Answer]) -> Answer | None:
+    """Connect, do, leave. The host stays outside of the run: none of pyinfra's lists names it."""
     try:
         host.connect(show_errors=False)
         if not host.connected:
             return None
         connection.harden(host)
-        return _run(host, command, arranged=False)
+        return _do(host, do, arranged=False)
     finally:
         host.connected = False
         client = getattr(host.connector, "client", None)
@@ -57,14 +71,13 @@ def _visit(host: Host, command: str) -> list[str] | None:
             client.close()
 
 
-def _run(host: Host, command: str, *, arranged: bool) -> list[str] | None:
+def _do(host: Host, do: Callable[[Host], Answer], *, arranged: bool) -> Answer | None:
     """arranged: this run knows how to be root on the host already."""
     if not arranged:
         file = host.data.get("sudo_password_file")
         if sudo.arrange(host, _privilege(host), file):
             return None
-    ok, lines = connection.run(host, command, sudo=bool(host.data.get("_sudo")))
-    return lines if ok else None
+    return do(host)
 
 
 def _privilege(host: Host) -> PrivilegeState | None:

@@ -36,6 +36,11 @@ def settings() -> Settings:
     return _settings[host.name]
 
 
+def settings_of(name: str) -> Settings | None:
+    """Another host's settings; None before the current host's were asked for."""
+    return _settings.get(name)
+
+
 def choose(changed: Settings) -> None:
     """From here on the current host's settings are these: what `auto` came to on it."""
     _settings[host.name] = changed

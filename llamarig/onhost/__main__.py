@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
+import importlib
 import json
 import sys
+from typing import Any
 
 from llamarig.onhost.errors import Stop
 
+# Verbs that are told everything by one file or folder: the module of that name has their `main`.
+OF_ONE = ("job", "fetch", "share", "take", "prove", "bench", "tune", "switch", "live", "check")
+# Verbs that a job says its last words with.
+FINISHING = {"prove": "apart", "bench": "apart", "tune": "apart", "switch": "switch"}
 USAGE = (
-    "usage: job FOLDER | fetch CONFIG | verify RECORD RESULT | prove [--finish] CONFIG | "
-    "switch [--finish] CONFIG | header GGUF | release CONFIG TREE FOLDER | "
-    "live CONFIG | check CONFIG | bench [--finish] CONFIG | tune [--finish] CONFIG"
+    f"usage: {'|'.join(OF_ONE)} PATH | {'|'.join(FINISHING)} --finish PATH | "
+    "verify RECORD RESULT | header GGUF | release CONFIG TREE FOLDER"
 )
 
 
@@ -24,57 +29,23 @@ def _header(path: str) -> int:
     return 0
 
 
+def _module(name: str) -> Any:
+    """Only what is asked for is loaded: a host's Python is old, or slow."""
+    return importlib.import_module(f"llamarig.onhost.{name}")
+
+
 def _run(words: list[str]) -> int:
-    if len(words) == 2 and words[0] == "job":
-        from llamarig.onhost import job
-
-        return job.main(words[1])
-    if len(words) == 2 and words[0] == "fetch":
-        from llamarig.onhost import fetch
-
-        return fetch.main(words[1])
-    if len(words) == 3 and words[0] == "verify":
-        from llamarig.onhost import verify
-
-        return verify.main(*words[1:])
-    if len(words) == 2 and words[0] == "prove":
-        from llamarig.onhost import prove
-
-        return prove.main(words[1])
-    if len(words) == 2 and words[0] == "bench":
-        from llamarig.onhost import bench
-
-        return bench.main(words[1])
-    if len(words) == 2 and words[0] == "tune":
-        from llamarig.onhost import tune
-
-        return tune.main(words[1])
-    if len(words) == 3 and words[0] in ("prove", "bench", "tune") and words[1] == "--finish":
-        from llamarig.onhost import apart
-
-        return apart.finish(words[2])
-    if len(words) == 2 and words[0] == "switch":
-        from llamarig.onhost import switch
-
-        return switch.main(words[1])
-    if len(words) == 3 and words[:2] == ["switch", "--finish"]:
-        from llamarig.onhost import switch
-
-        return switch.finish(words[2])
-    if len(words) == 2 and words[0] == "live":
-        from llamarig.onhost import live
-
-        return live.main(words[1])
-    if len(words) == 2 and words[0] == "check":
-        from llamarig.onhost import check
-
-        return check.main(words[1])
-    if len(words) == 2 and words[0] == "header":
-        return _header(words[1])
-    if len(words) == 4 and words[0] == "release":
-        from llamarig.onhost import release
-
-        return release.main(*words[1:])
+    verb, *more = words or [""]
+    if verb in OF_ONE and len(more) == 1:
+        return int(_module(verb).main(*more))
+    if verb in FINISHING and len(more) == 2 and more[0] == "--finish":
+        return int(_module(FINISHING[verb]).finish(more[1]))
+    if verb == "verify" and len(more) == 2:
+        return int(_module(verb).main(*more))
+    if verb == "header" and len(more) == 1:
+        return _header(*more)
+    if verb == "release" and len(more) == 3:
+        return int(_module(verb).main(*more))
     raise Stop(USAGE, 2)
 
 

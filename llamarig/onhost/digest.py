@@ -21,7 +21,7 @@ def progress(done: int, total: int) -> None:
     print(f"[{done}/{total}]", flush=True)
 
 
-class _Seldom:
+class Seldom:
     """Prints progress at most once a second."""
 
     def __init__(self) -> None:
@@ -40,7 +40,7 @@ def sha256(path: str) -> str:
         OSError: not readable.
     """
     with open(path, "rb", buffering=0) as file:
-        return of(file, _Seldom())
+        return of(file, Seldom())
 
 
 def of(file: Any, tell: Callable[[int, int], None]) -> str:

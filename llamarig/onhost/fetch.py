@@ -7,6 +7,7 @@ null), xet (let the hub's client fetch) and source:
 
 hub         the hub or a mirror at endpoint (the default)
 incoming    somebody put all bytes into the partial file; they are verified and placed
+hosts       other hosts of the site gave all bytes into the partial file, likewise
 path        a file that is on this host, at `path`, used where it lies
 """
 
@@ -21,7 +22,10 @@ from llamarig.onhost.errors import Stop
 from llamarig.onhost.files import read_json
 from llamarig.onhost.hub_cache import Place, size_of
 from llamarig.onhost.hub_client import Resolved
+from llamarig.onhost.take import growing
 from llamarig.onhost.transfer import Transfer
+
+COPIED = ("incoming", "hosts")
 
 
 def _pins(config: dict[str, Any]) -> Resolved | None:
@@ -45,7 +49,7 @@ def _place(config: dict[str, Any], found: Resolved) -> Place:
 def _resolve(config: dict[str, Any]) -> Resolved:
     """Pins, or what the hub says; nobody is asked when all bytes are here."""
     pins = _pins(config)
-    if config.get("source") == "incoming":
+    if config.get("source") in COPIED:
         if pins is None:
             raise Stop("model_file: a copied file needs its revision, sha256 and size pinned")
         return pins
@@ -106,11 +110,13 @@ def _fill(config: dict[str, Any], place: Place, lock: int) -> None:
     have = size_of(place.partial)
     if have == place.size:
         return
-    if config.get("source") == "incoming":
+    if config.get("source") in COPIED:
         raise Stop(
             f"model_file: {place.partial} has {have} of {place.size} bytes; run the same command "
             "again, it goes on copying"
         )
+    # What other hosts gave of it has gaps, so it can't be gone on with from here.
+    hub_cache.remove(growing(place.partial))
     _check_space(config, place)
     hub_client.prepare(config)
     request = curl.Request(
@@ -155,7 +161,7 @@ def _into_cache(config: dict[str, Any]) -> None:
         if _done_before(config):
             return
         _bring(config, place, lock)
-        for leftover in (place.partial, place.suspect):
+        for leftover in (place.partial, growing(place.partial), place.suspect):
             hub_cache.remove(leftover)
         hub_cache.link(place, config.get("asked"))
         blob = os.path.realpath(place.blob)

@@ -178,6 +178,11 @@ class Lab:
         with self._with(host):
             network.plug(self.id, host, True)
 
+    def shape(self, host: str, rate: str | None) -> None:
+        """Bound the speed of the host's link, each way: `200mbit`; None: as fast as it goes."""
+        with self._with(host):
+            network.shape(self.id, host, rate)
+
     def kill(self, host: str) -> None:
         """Cut the host's power."""
         with self._with(host):

@@ -151,3 +151,12 @@ def plug(lab: str, host: str, connected: bool) -> None:
 def plugged(lab: str, host: str) -> bool:
     shown = run("ip", "-j", "-n", switch(lab), "link", "show", host, check=False).stdout.strip()
     return bool(shown) and "UP" in json.loads(shown)[0]["flags"]
+
+
+def shape(lab: str, host: str, rate: str | None) -> None:
+    """Bound a host's link each way: `200mbit`, as tc writes it; None takes the bound away."""
+    for place, device in ((switch(lab), host), (namespace(lab, host), "eth0")):
+        run("tc", "-n", place, "qdisc", "delete", "dev", device, "root", check=False)
+        if rate:
+            run("tc", "-n", place, "qdisc", "add", "dev", device, "root",
+                "tbf", "rate", rate, "burst", "256kb", "latency", "50ms")  # fmt: skip

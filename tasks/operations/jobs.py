@@ -133,7 +133,7 @@ def start(spec: Spec) -> Generator[PyinfraCommand, None, None]:
     yield from launch(spec)
 
 
-def _poll(on: Host, name: str) -> JobState:
+def poll(on: Host, name: str) -> JobState:
     _, lines = connection.run(on, command(name))
     return parse(lines)
 
@@ -148,7 +148,7 @@ def follow(on: Host, spec: Spec, timeout_s: float) -> JobState:
     deadline = time.monotonic() + timeout_s
     try:
         while time.monotonic() < deadline:
-            now = _poll(on, spec.name)
+            now = poll(on, spec.name)
             if now.over:
                 return now
             display.progress(

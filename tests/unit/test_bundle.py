@@ -12,8 +12,9 @@ from pathlib import Path
 
 from llamarig.onhost.bundle import build
 
-# fetch.py runs under the environment that holds the hub's client, and imports it late.
-ALLOWED = {"llamarig", "huggingface_hub"}
+# fetch.py runs under the environment that holds the hub's client, swarm.py where the distribution's
+# libtorrent is installed; both import them late.
+ALLOWED = {"llamarig", "huggingface_hub", "libtorrent"}
 
 
 def test_the_name_is_the_digest_of_the_bytes() -> None:
@@ -52,4 +53,4 @@ def test_it_runs_by_itself(tmp_path: Path) -> None:
         [sys.executable, "-I", str(path), "job"], capture_output=True, text=True, check=False
     )
     assert (done.returncode, done.stdout) == (2, "")
-    assert done.stderr.startswith("llamarig: usage: job FOLDER")
+    assert done.stderr.startswith("llamarig: usage: job|fetch|")

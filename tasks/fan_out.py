@@ -1,0 +1,115 @@
+"""Who makes a thing and who takes it: one host of a site downloads or builds, the others get it.
+
+A thing is a model file or a release, by its key. Hosts of the run that lack it are known before
+anything runs; which hosts of the site have it is asked once. If nobody has it the first of those
+that lack it, in the inventory's order, makes it. If that fails the next one does.
+"""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+
+import gevent
+from gevent.lock import BoundedSemaphore
+from pyinfra.context import host, state
+
+from llamarig.display import say
+from llamarig.settings import Settings
+from llamarig.tasks.facts.own_address import OwnAddress
+
+WAIT_SECONDS = 0.5
+
+
+@dataclass
+class Thing:
+    """lacking: hosts of this run without it, name to address (None: not known); holders: hosts of
+    the site with it, in this run or not, None: not asked yet; failed: those that tried to make it
+    or to take it, and could not."""
+
+    lacking: dict[str, str | None] = field(default_factory=dict)
+    holders: list[str] | None = None
+    failed: set[str] = field(default_factory=set)
+    asking: BoundedSemaphore = field(default_factory=lambda: BoundedSemaphore(1))
+
+
+_things: dict[str, Thing] = {}
+
+
+def thing(key: str) -> Thing:
+    return _things.setdefault(key, Thing())
+
+
+def applies(settings: Settings) -> bool:
+    """Whether there is anybody to share with."""
+    return settings.fan_out and len(state.inventory) > 1
+
+
+def lack(key: str) -> None:
+    """The current host lacks it; said while the run is prepared."""
+    if host.name not in thing(key).lacking:
+        thing(key).lacking[host.name] = host.get_fact(OwnAddress, _sudo=False)
+
+
+def maker(key: str) -> str | None:
+    """Who makes it: the first host in the inventory's order that lacks it and is still in the run.
+    Nobody, where it is there already."""
+    this = thing(key)
+    if this.holders:
+        return None
+    names = [each.name for each in state.inventory if each in state.active_hosts]
+    return next((each for each in names if each in this.lacking and each not in this.failed), None)
+
+
+def find(key: str, ask: Callable[[], list[str]]) -> None:
+    """Have the site asked who has it, once; `ask` gives the names. A plan asks nobody."""
+    this = thing(key)
+    with this.asking:
+        if this.holders is None and state.is_executing:
+            this.holders = ask()
+
+
+def made(key: str) -> None:
+    """The current host has it, verified."""
+    this = thing(key)
+    this.lacking.pop(host.name, None)
+    if this.holders is not None and host.name not in this.holders:
+        this.holders.append(host.name)
+
+
+@contextlib.contextmanager
+def making(key: str) -> Iterator[None]:
+    """Around what makes or takes it on the current host: however that ends, those who wait for
+    this host learn whether it has it. An operation goes on until the last host is through it."""
+    try:
+        yield
+    finally:
+        if host.name in thing(key).lacking:
+            thing(key).failed.add(host.name)
+
+
+def await_others(key: str, what: str) -> bool:
+    """Wait until somebody has it (True), or it is the current host's turn to make it (False).
+
+    what: what people read of it, "it downloads the model".
+    """
+    told: str | None = None
+    while True:
+        if thing(key).holders:
+            return True
+        who = maker(key)
+        if who in (host.name, None):
+            return False
+        if who != told:
+            told = who
+            say(host.name, f"waits for {who}: {what}")
+        gevent.sleep(WAIT_SECONDS)
+
+
+def takers(key: str) -> dict[str, str]:
+    """Hosts of this run that are to take it, name to address, in the inventory's order."""
+    lacking = thing(key).lacking
+    found = {each.name: lacking.get(each.name) for each in state.inventory
+             if each in state.active_hosts}  # fmt: skip
+    return {name: address for name, address in found.items() if address}
