@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import socket
 from collections.abc import Callable
 from dataclasses import dataclass
 
 import pytest
-from paramiko import SSHException
+from paramiko import Channel, SSHException
 from pyinfra.api.config import Config
 from pyinfra.api.host import Host
 from pyinfra.api.inventory import Inventory
@@ -21,7 +22,7 @@ class Link:
     """What paramiko's client and its transport answer of a link."""
 
     up: bool
-    sock: None = None
+    sock: socket.socket | Channel | None = None
 
     def set_keepalive(self, seconds: int) -> None:
         pass
@@ -85,3 +86,26 @@ def test_a_link_that_ends_while_it_is_used_ends_one_host_and_not_the_run(dropped
     link.up = False
     with pytest.raises(SSHException):  # what pyinfra expects of a connection
         link.open_channel("session")
+
+
+def jump(to: Link) -> Channel:
+    """The channel that a jump host has opened, over the connection to it."""
+    channel = Channel(1)
+    channel.transport = to  # type: ignore[assignment]
+    return channel
+
+
+@pytest.mark.parametrize("jumps", [0, 1, 2])
+def test_a_hardened_connection_waits_neither_to_send_nor_for_ever(
+    dropped: Dropped, jumps: int
+) -> None:
+    with socket.socket() as tcp:
+        link = Link(up=True, sock=tcp)
+        for _ in range(jumps):
+            link = Link(up=True, sock=jump(link))
+        host = dropped(True)
+        host.connector.client = link  # type: ignore[attr-defined]
+        connection.harden(host)
+        assert tcp.getsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY)
+        timeout = tcp.getsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT)
+        assert timeout == connection.USER_TIMEOUT_MS
