@@ -4,14 +4,11 @@ from __future__ import annotations
 
 import hashlib
 import json
-from importlib.resources import files as package_files
-
-import jinja2
 
 from llamarig.onhost import metrics
 from llamarig.paths import GENERATIONS, STATE, TRANSACTION
 from llamarig.settings import Settings
-from llamarig.tasks import live_job
+from llamarig.tasks import live_job, template
 from llamarig.tasks.facts.check import FILE, TIMER, TIMER_PATH, UNIT, UNIT_PATH
 from llamarig.tasks.operations import jobs
 
@@ -20,14 +17,6 @@ PERIOD_SECONDS = {"hourly": 3600, "daily": 86400, "weekly": 7 * 86400}
 DELAY_SHARE = 8
 # Users that come while it measures have it end soon; they were not there when it began.
 PATIENCE_SECONDS, WATCH_SECONDS = 10, 5
-
-
-def _rendered(name: str, **values: object) -> str:
-    text = package_files("llamarig.templates").joinpath(f"{name}.j2").read_text()
-    environment = jinja2.Environment(
-        trim_blocks=True, keep_trailing_newline=True, undefined=jinja2.StrictUndefined
-    )
-    return environment.from_string(text).render(**values)
 
 
 def metrics_file(settings: Settings) -> str | None:
@@ -47,8 +36,7 @@ def wanted(settings: Settings) -> dict[str, str]:
         "metrics_file": metrics_file(settings),
     }
     folder = settings.metrics_folder or ""
-    unit = _rendered(
-        UNIT,
+    unit = template.compiled(UNIT).render(
         program=jobs.program(),
         config=FILE,
         limit=live_job.seconds(settings),
@@ -59,7 +47,7 @@ def wanted(settings: Settings) -> dict[str, str]:
         backend=settings.backend,
     )
     delay = PERIOD_SECONDS[settings.check] // DELAY_SHARE
-    timer = _rendered(TIMER, period=settings.check, delay=delay)
+    timer = template.compiled(TIMER).render(period=settings.check, delay=delay)
     return {FILE: json.dumps(told, indent=2) + "\n", UNIT_PATH: unit, TIMER_PATH: timer}
 
 

@@ -11,14 +11,12 @@ import io
 import json
 import tarfile
 from dataclasses import dataclass
-from importlib.resources import files as package_files
 from typing import Any
-
-import jinja2
 
 from llamarig import recipe, suite, unit_words
 from llamarig.paths import GENERATIONS, RELEASES
 from llamarig.settings import Settings
+from llamarig.tasks import template
 
 LOOPBACK = "127.0.0.1"
 UNITS = ("llama-server.service", "candidate-baseline.service", "candidate-mtp.service")
@@ -77,17 +75,13 @@ def unit(
 ) -> str:  # fmt: skip
     """The text of a unit; a candidate has the same sandbox, a whole log, neither key nor TLS, and
     never restarts. systemd: the host's version, since older ones know less."""
-    text = package_files("llamarig.templates").joinpath("llama-server.service.j2").read_text()
-    environment = jinja2.Environment(
-        trim_blocks=True, keep_trailing_newline=True, undefined=jinja2.StrictUndefined
-    )
     model_home = settings.model_path or settings.hf_home
     under_home = model_home.startswith(("/home/", "/root/"))
     credentials = [] if candidate else recipe.credentials(settings)
     # A candidate without a card is refused by what its log says of it, which is more telling.
     needed = None if candidate else opens(settings)
     variables = recipe.environment(settings)
-    return environment.from_string(text).render(
+    return template.compiled("llama-server.service").render(
         generation=number,
         description="llama-server candidate" if candidate else "llama-server with MTP",
         backend=settings.backend,
@@ -152,9 +146,10 @@ def render(
     """
     inputs = proof_inputs(settings, release, model_sha256)
     links = {"release": f"{RELEASES}/{release}", "model.gguf": model_path}
-    digest = digest_of([_units(settings, 0, systemd), links, inputs])
+    unnumbered = _units(settings, 0, systemd)
+    digest = digest_of([unnumbered, links, inputs])
     files = {
-        **_units(settings, number, systemd),
+        **(_units(settings, number, systemd) if number else unnumbered),
         "recipe.json": json.dumps(inputs, indent=2, sort_keys=True) + "\n",
     }
     manifest = {

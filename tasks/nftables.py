@@ -4,13 +4,12 @@ operations."""
 from __future__ import annotations
 
 from collections.abc import Generator, Iterable
-from importlib.resources import files as package_files
 
-import jinja2
 from pyinfra.api.command import PyinfraCommand, StringCommand
 from pyinfra.context import host
 
 from llamarig.paths import CONFIG, STATE
+from llamarig.tasks import template
 from llamarig.tasks.facts.firewall import FILE, LISTED, TABLE, UNIT, UNIT_PATH, Firewall
 from llamarig.tasks.facts.text_file import TextFile
 from llamarig.tasks.operations import text_file
@@ -19,19 +18,10 @@ PACKAGE = "nftables"
 NFT = "/usr/sbin/nft"
 
 
-def _rendered(name: str, **values: str) -> str:
-    text = package_files("llamarig.templates").joinpath(name).read_text()
-    environment = jinja2.Environment(
-        trim_blocks=True, keep_trailing_newline=True, undefined=jinja2.StrictUndefined
-    )
-    return environment.from_string(text).render(**values)
-
-
 def table(sources: Iterable[str], ports: Iterable[int]) -> str:
     """The text of the table that keeps all but these networks from these ports."""
     sources = list(sources)
-    return _rendered(
-        "llamarig-firewall.nft.j2",
+    return template.compiled("llamarig-firewall.nft").render(
         ports=", ".join(map(str, sorted(ports))),
         v4=", ".join(each for each in sources if ":" not in each),
         v6=", ".join(each for each in sources if ":" in each),
@@ -40,7 +30,7 @@ def table(sources: Iterable[str], ports: Iterable[int]) -> str:
 
 def unit() -> str:
     """The text of the unit that loads the table at boot."""
-    return _rendered(f"{UNIT}.j2", file=FILE)
+    return template.compiled(UNIT).render(file=FILE)
 
 
 def have(text: str) -> Generator[PyinfraCommand, None, None]:

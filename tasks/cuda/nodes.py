@@ -9,13 +9,13 @@ from __future__ import annotations
 from collections.abc import Generator
 from importlib.resources import files as package_files
 
-import jinja2
 from pyinfra.api.command import PyinfraCommand, StringCommand
 from pyinfra.api.operation import operation
 from pyinfra.context import host
 
 from llamarig.paths import CURRENT, LIB, LIVE_UNIT, PREVIOUS
 from llamarig.settings import Settings
+from llamarig.tasks import template
 from llamarig.tasks.facts.text_file import TextFile
 from llamarig.tasks.operations import text_file
 
@@ -28,14 +28,10 @@ def unit(settings: Settings) -> str | None:
     """The unit's text; None: a server for the CPU waits for nothing."""
     if settings.backend == "cpu":
         return None
-    text = package_files("llamarig.templates").joinpath(f"{UNIT}.j2").read_text()
-    environment = jinja2.Environment(keep_trailing_newline=True, undefined=jinja2.StrictUndefined)
     # Vulkan counts its devices by itself, and not all of them have a node.
     by_index = settings.gpu if settings.backend == "cuda" else None
     cards = by_index + 1 if isinstance(by_index, int) else 1
-    return environment.from_string(text).render(
-        backend=settings.backend, cards=cards, script=SCRIPT
-    )
+    return template.compiled(UNIT).render(backend=settings.backend, cards=cards, script=SCRIPT)
 
 
 def script() -> str:

@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Generator
-from importlib.resources import files as package_files
 
-import jinja2
 from pyinfra.api.command import PyinfraCommand, StringCommand
 from pyinfra.api.operation import operation
 from pyinfra.context import host
 
 from llamarig.settings import Settings
+from llamarig.tasks import template
 from llamarig.tasks.facts.text_file import TextFile
 from llamarig.tasks.operations import text_file
 
@@ -22,11 +21,7 @@ def unit(settings: Settings) -> str | None:
     """The unit's text; None: nothing is to be set."""
     if settings.gpu_power_limit is None and not settings.gpu_persistence_mode:
         return None
-    text = package_files("llamarig.templates").joinpath(f"{UNIT}.j2").read_text()
-    environment = jinja2.Environment(
-        trim_blocks=True, keep_trailing_newline=True, undefined=jinja2.StrictUndefined
-    )
-    return environment.from_string(text).render(
+    return template.compiled(UNIT).render(
         card="" if settings.gpu is None else f" -i {settings.gpu}",
         watts=settings.gpu_power_limit,
         persistence=settings.gpu_persistence_mode,
