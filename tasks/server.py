@@ -41,14 +41,7 @@ def stage() -> None:
         users=[settings.service_user],
         groups=[settings.service_user, *groups],
     )
-    stock.user(
-        name="Make the service's user",
-        user=settings.service_user,
-        system=True,
-        ensure_home=False,
-        home="/nonexistent",
-        shell="/usr/sbin/nologin",
-    )
+    accounts.service_user(name="Make the service's user", user=settings.service_user)
     for group in groups:
         # The unit asks for it; a host without a desktop has no such group.
         stock.group(name="Make the render nodes' group", group=group, system=True)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from pyinfra.api.facts import FactBase
@@ -11,13 +12,22 @@ from llamarig.tasks.facts.sections import MARK, split
 
 
 @dataclass(frozen=True)
+class User:
+    """How a user logs in, or does not."""
+
+    home: str
+    shell: str
+
+
+@dataclass(frozen=True)
 class AccountState:
     """Each account is `user NAME` or `group NAME`. ours: those that llamarig made; busy: groups
-    that a user who is not ours belongs to."""
+    that a user who is not ours belongs to; users: each by its name."""
 
     there: frozenset[str] = field(default_factory=frozenset)
     ours: frozenset[str] = field(default_factory=frozenset)
     busy: frozenset[str] = field(default_factory=frozenset)
+    users: Mapping[str, User] = field(default_factory=dict)
 
     @property
     def removable(self) -> list[str]:
@@ -54,4 +64,6 @@ class Accounts(FactBase[AccountState]):
             if number in primary or others & set(members.split(","))
         }
         there = {f"user {each[0]}" for each in users} | {f"group {each[0]}" for each in groups}
-        return AccountState(frozenset(there), ours, frozenset(busy))
+        # Of two lines for one name the first counts, on the host as well.
+        logins = {each[0]: User(each[5], each[6]) for each in reversed(users)}
+        return AccountState(frozenset(there), ours, frozenset(busy), logins)

@@ -8,10 +8,14 @@ from collections.abc import Generator, Sequence
 from pyinfra.api.command import PyinfraCommand, StringCommand
 from pyinfra.api.operation import operation
 from pyinfra.context import host
+from pyinfra.operations import server
 
 from llamarig.paths import ACCOUNTS
-from llamarig.tasks.facts.accounts import Accounts
+from llamarig.tasks.facts.accounts import Accounts, User
 from llamarig.tasks.operations import records
+
+# Nobody logs in as the service.
+SERVICE = User(home="/nonexistent", shell="/usr/sbin/nologin")
 
 
 @operation()
@@ -25,6 +29,18 @@ def noted(users: Sequence[str], groups: Sequence[str]) -> Generator[PyinfraComma
         yield records.noted(ACCOUNTS, missing)
     else:
         host.noop("the accounts are there")
+
+
+@operation()
+def service_user(user: str) -> Generator[PyinfraCommand, None, None]:
+    """Have the service's user. Where something differs, pyinfra's own operation says what is to be
+    done: for that it looks up every account of the host, one by one."""
+    if host.get_fact(Accounts).users.get(user) == SERVICE:
+        host.noop(f"user {user} is there")
+        return
+    yield from server.user._inner(
+        user=user, system=True, ensure_home=False, home=SERVICE.home, shell=SERVICE.shell
+    )
 
 
 @operation()

@@ -60,6 +60,23 @@ def test_an_occupied_port_is_named_with_its_owner(plan: Planner) -> None:
     assert "8080 is taken by nginx (pid 77)" in problem
 
 
+@pytest.mark.parametrize(
+    ("account", "changes"),
+    [
+        ("llamarig:x:998:997::/nonexistent:/usr/sbin/nologin", False),
+        ("llamarig:x:998:997::/home/llamarig:/usr/sbin/nologin", True),
+        ("llamarig:x:998:997::/nonexistent:/bin/bash", True),
+        ("llama:x:998:997::/nonexistent:/usr/sbin/nologin", True),
+    ],
+)
+def test_the_services_user_is_left_alone_only_as_it_is_to_be(
+    plan: Planner, account: str, changes: bool
+) -> None:
+    accounts = ["root:x:0:0::/root:/bin/sh", account, "===", "llamarig:x:997:", "==="]
+    found = plan({"gpu01": {**CPU, "answers": {"getent passwd; echo": accounts}}})
+    assert bool(found.operations["Server | Make the service's user"]) is changes
+
+
 def test_plain_pyinfra_lists_what_it_would_do(plan: Planner) -> None:
     found = plan({"gpu01": CPU}, words=("--dry",))
     assert "Detected changes" in found.output
