@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from pyinfra.context import host, state
+from pyinfra.context import ctx_host, host, state
 
 from llamarig import connection
 from llamarig.settings import Settings
-from llamarig.tasks import display_callback, site, sudo
+from llamarig.tasks import display_callback, looking, part, site, sudo
 
 
 def arrive() -> Settings:
@@ -14,5 +14,7 @@ def arrive() -> Settings:
     display_callback.register(state)
     settings = site.settings()
     connection.harden(host)
+    if part.looks():
+        looking.once(ctx_host.get())
     sudo.become_root(settings)
     return settings

@@ -70,8 +70,10 @@ def find(key: str, ask: Callable[[], list[str]]) -> None:
             this.holders = ask()
 
 
-def made(key: str) -> None:
-    """The current host has it, verified."""
+def made(key: str | None) -> None:
+    """The current host has it, verified. key: None where nothing is shared."""
+    if key is None:
+        return
     this = thing(key)
     this.lacking.pop(host.name, None)
     if this.holders is not None and host.name not in this.holders:
@@ -79,13 +81,13 @@ def made(key: str) -> None:
 
 
 @contextlib.contextmanager
-def making(key: str) -> Iterator[None]:
+def making(key: str | None) -> Iterator[None]:
     """Around what makes or takes it on the current host: however that ends, those who wait for
     this host learn whether it has it. An operation goes on until the last host is through it."""
     try:
         yield
     finally:
-        if host.name in thing(key).lacking:
+        if key and state.is_executing and host.name in thing(key).lacking:
             thing(key).failed.add(host.name)
 
 

@@ -12,8 +12,9 @@ from pyinfra.context import host, state
 from llamarig import report
 from llamarig.errors import UserError
 from llamarig.settings import Settings
-from llamarig.tasks import site, web_ui, web_ui_choice
+from llamarig.tasks import fan_out, release_hosts, site, toolchain, web_ui, web_ui_choice
 from llamarig.tasks.cuda import choice
+from llamarig.tasks.cuda.choice import Choice
 from llamarig.tasks.facts.machine import Machine
 from llamarig.tasks.facts.release import Release, ReleaseState
 from llamarig.tasks.llama_cpp_build import build_id, number
@@ -21,6 +22,7 @@ from llamarig.tasks.llama_cpp_job import spec
 from llamarig.tasks.llama_cpp_source import origin
 from llamarig.tasks.operations import jobs
 from llamarig.tasks.operations.outcome import failure
+from llamarig.tasks.release import release_id
 from llamarig.tasks.step import step
 
 __all__ = ["build", "build_id", "mismatch", "number", "origin", "release", "release_id"]
@@ -31,16 +33,6 @@ def build() -> None:
     """Build the release, or find it built."""
     settings = site.settings()
     release(name=f"Build the release, {web_ui.announced(settings)}", settings=settings)
-
-
-def release_id(settings: Settings) -> str | None:
-    """The release that the settings ask for on the current host; None: not known yet (its source,
-    or how its page comes), or no CUDA toolkit fits (building says why)."""
-    commit, chosen = origin(settings), choice.current(settings)
-    if commit is None or isinstance(chosen, str):
-        return None
-    known = web_ui_choice.resolved(settings, commit, chosen)
-    return build_id(known, commit, chosen) if known else None
 
 
 def mismatch(found: ReleaseState, compute_capability: int | None) -> str | None:
@@ -56,7 +48,12 @@ def mismatch(found: ReleaseState, compute_capability: int | None) -> str | None:
 
 @operation()
 def release(settings: Settings) -> Generator[PyinfraCommand, None, None]:
-    """Have the release; build it in a detached job where it is missing."""
+    """Have the release: found, taken from another host, or built in a detached job."""
+    with fan_out.making(release_hosts.key(settings)):
+        yield from _release(settings)
+
+
+def _release(settings: Settings) -> Generator[PyinfraCommand, None, None]:
     commit = origin(settings)
     if commit is None:
         if state.is_executing:
@@ -80,26 +77,51 @@ def release(settings: Settings) -> Generator[PyinfraCommand, None, None]:
         yield failure(problem)
         return
     known = known or web_ui_choice.resolved(settings, commit, chosen) or settings
+    yield from _have(settings, known, commit, chosen)
+
+
+def _have(
+    settings: Settings, known: Settings, commit: str, chosen: Choice | None
+) -> Generator[PyinfraCommand, None, None]:
+    """known: the settings with web_ui decided."""
     this = build_id(known, commit, chosen)
     if state.is_executing:
         report.record(host.name, release=this)
     if found := host.get_fact(Release, build_id=this):
         report.record(host.name, build=found.document)
         host.noop(f"release {this} is there")
+        fan_out.made(release_hosts.key(settings))
         return
+    if not state.is_executing and not release_hosts.builds(settings):
+        yield StringCommand(f"true  # release {this} is taken from another host")
+        return
+    taken = state.is_executing and (yield from release_hosts.bring(settings, this))
+    if not taken:
+        yield from _build(settings, known, commit, chosen)
+    if state.is_executing and (made := host.get_fact(Release, build_id=this)):
+        report.record(host.name, build=made.document, release_from="hosts" if taken else "build")
+        fan_out.made(release_hosts.key(settings))
+
+
+def _build(
+    settings: Settings, known: Settings, commit: str, chosen: Choice | None
+) -> Generator[PyinfraCommand, None, None]:
+    """Build it on the current host."""
+    if state.is_executing:
+        # Nothing to do, unless this host was to take it from one that failed.
+        yield from toolchain.for_building(settings)
     try:
         page = web_ui.page(known) if state.is_executing and known.web_ui == "build" else b""
     except UserError as error:
         yield failure(f"{error}; {web_ui.MEND}")
         return
-    job = spec(known, commit, chosen, host.get_fact(Machine), page)
+    kind = release_hosts.kind(settings)
+    job = spec(known, commit, chosen, host.get_fact(Machine), page, kind)
     yield from jobs.start(job)
     if not state.is_executing:
         return
     if reason := jobs.wait(job, settings.build_timeout_minutes * 60):
         yield failure(reason)
-    elif made := host.get_fact(Release, build_id=this):
-        report.record(host.name, build=made.document)
 
 
 def _announce(settings: Settings) -> Generator[PyinfraCommand, None, None]:

@@ -13,6 +13,11 @@ if TYPE_CHECKING:
     from llamarig.tasks.cuda.choice import Choice
 
 
+# Debian's own path, whatever the operator's login shell finds first: an asdf or mise shim called
+# cmake exits 126 when no version is set, and the build stops there.
+CMAKE = "/usr/bin/cmake"
+
+
 def number(settings: Settings) -> str:
     """b11434 -> 11434: a shallow clone can't count commits and would report version 1."""
     return settings.llama_cpp_tag.lstrip("b")

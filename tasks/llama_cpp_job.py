@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING
 
 from llamarig.paths import BUILD, CACHE, CCACHE, JOBS, RELEASES
 from llamarig.settings import Settings
-from llamarig.tasks import toolchain
-from llamarig.tasks.llama_cpp_build import build_id, flags, number, record
+from llamarig.tasks import sharing
+from llamarig.tasks.llama_cpp_build import CMAKE, build_id, flags, number, record
 from llamarig.tasks.operations import jobs
 
 if TYPE_CHECKING:
@@ -64,8 +64,14 @@ def environment(settings: Settings, folder: str, choice: Choice | None) -> dict[
     return seen
 
 
-def _script(name: str, *arguments: str) -> list[str]:
-    text = package_files("llamarig.templates").joinpath(name).read_text()
+# The same bytes on every host that has the same release.
+PACK = "tar --sort=name --mtime=@0 --owner=0 --group=0 --numeric-owner --exclude=./release.sha256"
+
+
+def _script(name: str, *arguments: str, after: str = "") -> list[str]:
+    """after: another script, of functions that this one calls."""
+    folder = package_files("llamarig.templates")
+    text = "".join(folder.joinpath(each).read_text() for each in (after, name) if each)
     return ["/bin/sh", "-euc", text, name, *arguments]
 
 
@@ -78,11 +84,11 @@ def _fetch(settings: Settings, commit: str, source: str) -> list[str]:
 
 def spec(
     settings: Settings, commit: str, choice: Choice | None, machine: MachineState | None,
-    page: bytes = b"",
+    page: bytes = b"", kind: str | None = None,
 ) -> jobs.Spec:  # fmt: skip
     """The build's job: source, configure, web UI, compile, install. The source stays for people.
 
-    page: the web UI as a tar.gz, for web_ui build.
+    page: the web UI as a tar.gz, for web_ui build. kind: of machine that may share the release.
     """
     this = build_id(settings, commit, choice)
     name, folder = f"build-{this}", f"{BUILD}/{this}"
@@ -90,18 +96,20 @@ def spec(
     env = environment(settings, folder, choice)
     ccache = f"-DGGML_CCACHE={'ON' if settings.ccache else 'OFF'}"
     options = [*flags(settings, commit, choice), ccache]
-    configure = [toolchain.CMAKE, "-S", source, "-B", tree, *options]
+    configure = [CMAKE, "-S", source, "-B", tree, *options]
     at_once = str(parallel(settings, machine))
-    compile_ = [toolchain.CMAKE, "--build", tree, "--parallel", at_once, "--target", *TARGETS]
+    compile_ = [CMAKE, "--build", tree, "--parallel", at_once, "--target", *TARGETS]
     told = f"{JOBS}/{name}/release.json"
     how = settings.web_ui if settings.web_ui in ("build", "hub") else ""
     install = _script(
         "install-release.sh", tree, f"{RELEASES}/{this}", number(settings),
-        choice.home if choice else "", jobs.program(), told, how,
+        choice.home if choice else "", jobs.program(), told, how, PACK,
+        after="release-version.sh",
     )  # fmt: skip
     packed = f"{JOBS}/{name}/web-ui.tar.gz.base64"
-    web_ui = _script("web-ui.sh", how, source, tree, packed, toolchain.CMAKE)
-    files = {"release.json": json.dumps(record(settings, commit, choice), indent=2)}
+    web_ui = _script("web-ui.sh", how, source, tree, packed, CMAKE)
+    known = {**record(settings, commit, choice), "build_kind": kind}
+    files = {"release.json": json.dumps(known, indent=2)}
     if how == "build":
         # A job's files are texts.
         files["web-ui.tar.gz.base64"] = base64.encodebytes(page).decode()
@@ -119,4 +127,29 @@ def spec(
         ],
         files=files,
         nice=10,
+    )
+
+
+def spec_from_hosts(
+    settings: Settings, release: str, choice: Choice | None, found: sharing.Offer
+) -> jobs.Spec:
+    """The job that takes a release from hosts that have it, instead of the one that builds it."""
+    name, archive = f"build-{release}", f"{BUILD}/{release}.tar"
+    take = ["/usr/bin/python3", jobs.program(), "take", f"{JOBS}/{name}/take.json"]
+    install = _script(
+        "take-release.sh", archive, found.sha256, f"{RELEASES}/{release}", number(settings),
+        choice.home if choice else "", after="release-version.sh",
+    )  # fmt: skip
+    env = {"PATH": "/usr/sbin:/usr/bin:/sbin:/bin", "LANG": "C.UTF-8"}
+    return jobs.Spec(
+        name=name,
+        title=f"copy {release} from {', '.join(found.givers)}",
+        unit="bytes",
+        stages=[
+            jobs.Stage("copy", take, sharing.RELEASE_SECONDS, env),
+            jobs.Stage("install", install, INSTALL_SECONDS, env),
+        ],
+        last_words=["/bin/rm", "-f", archive],
+        files={"take.json": sharing.take(found, settings, archive, 0)},
+        nice=5,
     )

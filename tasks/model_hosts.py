@@ -70,10 +70,10 @@ def bring(settings: Settings) -> Generator[PyinfraCommand, None, bool]:
     if not fan_out.await_others(key(settings), "it gets the model"):
         return False
     payload = sharing.Payload(
-        "model", model_source.identity(settings), str(model_source.pins(settings)["sha256"]),
-        settings.download_timeout_minutes * 60,
+        "model", model_source.identity(settings), settings.download_timeout_minutes * 60,
+        lambda there: _file(there, settings),
     )  # fmt: skip
-    found = sharing.offer(key(settings), payload, settings, lambda there: _path(there, settings))
+    found = sharing.offer(key(settings), payload, settings)
     if found is None or host.name not in found.takers:
         say(host.name, "fan_out: no host can give the model; it comes from the hub")
         return False
@@ -85,7 +85,7 @@ def bring(settings: Settings) -> Generator[PyinfraCommand, None, bool]:
     return True
 
 
-def _path(there: Host, settings: Settings) -> str | None:
+def _file(there: Host, settings: Settings) -> tuple[str, str] | None:
     command = ModelFile().command(record=model_source.record_path(settings))
     record = _record(others.answer(there, command))
-    return record.path if record and record.untouched else None
+    return (record.path, record.sha256) if record and record.untouched else None

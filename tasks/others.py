@@ -68,6 +68,8 @@ def _visit(host: Host, do: Callable[[Host], Answer]) -> Answer | None:
         host.connected = False
         client = getattr(host.connector, "client", None)
         if client is not None:
+            # Its file transfers are cached by host, and would go on over the closed connection.
+            host.connector.disconnect()
             client.close()
 
 

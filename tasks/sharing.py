@@ -18,6 +18,7 @@ from pyinfra.api.host import Host
 from pyinfra.context import host, state
 
 from llamarig import connection
+from llamarig.display import say
 from llamarig.paths import JOBS
 from llamarig.settings import Settings
 from llamarig.tasks import fan_out, others
@@ -32,6 +33,8 @@ STALL_SECONDS = 30
 LINGER_SECONDS = 2
 # A holder reads all of the file first, 16.8 GB from a slow disk.
 START_SECONDS = 600.0
+# A release is some hundred MB, the largest with CUDA.
+RELEASE_SECONDS = 3600
 ENVIRONMENT = {"PATH": "/usr/bin:/bin", "LANG": "C.UTF-8"}
 PACKAGE = "python3-libtorrent"
 WAIT_SECONDS = 0.5
@@ -41,21 +44,27 @@ KINDS = ("sharemodel", "sharerelease")
 
 @dataclass(frozen=True)
 class Payload:
-    """What is given: kind (model or release), a name for its jobs, sha256, seconds it may take."""
+    """What is given: kind (model or release), a name for its jobs, seconds that it may take.
+
+    file: has a holder make the file ready, as root; its path and the sha256 that it must have,
+    None: that holder can't. last_words: an argv for the holder, when its job is over.
+    """
 
     kind: str
     name: str
-    sha256: str
     limit_s: int
+    file: Callable[[Host], tuple[str, str] | None]
+    last_words: list[str] = field(default_factory=list)
 
 
 @dataclass
 class Offer:
-    """givers, takers: name to address; torrent: the file's metadata in base64."""
+    """givers, takers: name to address; torrent: the file's metadata in base64; sha256: 64 hex."""
 
     takers: dict[str, str]
-    givers: dict[str, str] = field(default_factory=dict)
-    torrent: str = ""
+    givers: dict[str, str]
+    torrent: str
+    sha256: str
 
 
 _offers: dict[str, Offer | None] = {}
@@ -72,65 +81,70 @@ def _ends(settings: Settings, own: str, everybody: dict[str, str]) -> dict[str, 
     }
 
 
-def offer(
-    key: str, payload: Payload, settings: Settings, file: Callable[[Host], str | None]
-) -> Offer | None:
-    """Have the thing's holders give it, once per run; None where none of them can.
-
-    file: has the holder make the file ready, as root, and says its path; None: it can't.
-    """
+def offer(key: str, payload: Payload, settings: Settings) -> Offer | None:
+    """Have the thing's holders give it, once per run; None where none of them can."""
     with _offering.setdefault(key, BoundedSemaphore(1)):
         if key not in _offers:
-            _offers[key] = _offer(key, payload, settings, file)
+            _offers[key] = _offer(key, payload, settings)
         return _offers[key]
 
 
-def _offer(
-    key: str, payload: Payload, settings: Settings, file: Callable[[Host], str | None]
-) -> Offer | None:
+def _offer(key: str, payload: Payload, settings: Settings) -> Offer | None:
     names = (fan_out.thing(key).holders or [])[:MOST_GIVERS]
     givers = [each for each in state.inventory if each.name in names]
     takers = fan_out.takers(key)
     begun = {
         each.name: gevent.spawn(
-            others.at, each, lambda there: _give(there, payload, settings, takers, file),
+            others.at, each, lambda there: _give(there, payload, settings, takers),
             START_SECONDS,
         )
         for each in givers
     }  # fmt: skip
-    found = Offer(takers)
-    for name, greenlet in begun.items():
-        if answer := greenlet.get():
-            found.givers[name], found.torrent = answer
-    return found if found.givers else None
+    answers = {name: greenlet.get() for name, greenlet in begun.items()}
+    found: Offer | None = None
+    for name, answer in answers.items():
+        if answer and found is None:
+            found = Offer(takers, {name: answer.address}, answer.torrent, answer.sha256)
+        elif answer and found and answer.sha256 == found.sha256:
+            found.givers[name] = answer.address
+    return found
+
+
+@dataclass(frozen=True)
+class _Giver:
+    address: str
+    torrent: str
+    sha256: str
 
 
 def _give(
-    there: Host, payload: Payload, settings: Settings, takers: dict[str, str],
-    file: Callable[[Host], str | None],
-) -> tuple[str, str] | None:  # fmt: skip
-    """Start the job on a holder; its address and the metadata."""
+    there: Host, payload: Payload, settings: Settings, takers: dict[str, str]
+) -> _Giver | None:
+    """Start the job on a holder and wait until it has read its file."""
     ok, lines = connection.run(there, OwnAddress().command())
-    own, path = OwnAddress().process(lines) if ok else None, file(there)
-    if own is None or path is None:
+    own, file = OwnAddress().process(lines) if ok else None, payload.file(there)
+    if own is None or file is None:
         return None
+    path, sha256 = file
     name = f"share{payload.kind}-{payload.name}"
     folder = f"{JOBS}/{name}"
     torrent = f"{folder}/torrent"
     config = {
         **_ends(settings, own, takers),
-        "file": path, "sha256": payload.sha256, "torrent": torrent, "idle_seconds": IDLE_SECONDS,
+        "file": path, "sha256": sha256, "torrent": torrent, "idle_seconds": IDLE_SECONDS,
     }  # fmt: skip
     share = ["/usr/bin/python3", jobs.program(), "share", f"{folder}/share.json"]
     spec = jobs.Spec(
         name=name, title=f"give {payload.name} to {len(takers)} hosts", unit="hosts",
         stages=[jobs.Stage("share", share, payload.limit_s, ENVIRONMENT)],
         files={"share.json": json.dumps(config, indent=2)}, nice=5, instead_of=KINDS,
+        last_words=payload.last_words,
     )  # fmt: skip
     for command in jobs.launch(spec):
         if not _run(there, command):
             return None
-    return _metadata(there, spec, own, torrent)
+    metadata = _metadata(there, spec, torrent)
+    return _Giver(own, metadata, sha256) if metadata else None
 
 
 def _run(there: Host, command: object) -> bool:
@@ -143,15 +157,16 @@ def _run(there: Host, command: object) -> bool:
     return bool(ok)
 
 
-def _metadata(there: Host, spec: jobs.Spec, own: str, torrent: str) -> tuple[str, str] | None:
-    """Wait until the holder has read its file."""
+def _metadata(there: Host, spec: jobs.Spec, torrent: str) -> str | None:
+    """The file's metadata in base64, as soon as the holder has read all of it."""
     end = time.monotonic() + START_SECONDS
     while time.monotonic() < end:
-        if jobs.poll(there, spec.name).over:
+        if lines := others.answer(there, f"base64 -w0 {torrent} 2>/dev/null"):
+            return "".join(lines)
+        now = jobs.poll(there, spec.name)
+        if now.over:
+            say(there.name, f"fan_out: {now.message or 'it gives nothing'}")
             return None
-        lines = others.answer(there, f"base64 -w0 {torrent} 2>/dev/null")
-        if lines:
-            return own, "".join(lines)
         gevent.sleep(WAIT_SECONDS)
     return None
 

@@ -13,7 +13,7 @@ from llamarig import report
 from llamarig.cuda import table
 from llamarig.cuda.table import Distribution
 from llamarig.settings import Settings
-from llamarig.tasks import site
+from llamarig.tasks import fan_out, release_hosts, sharing, site
 from llamarig.tasks.cuda import archive, check, choice, driver, nvidia, power, pypi, upgrades
 from llamarig.tasks.cuda.choice import Choice
 from llamarig.tasks.facts.compilers import Compilers
@@ -21,6 +21,7 @@ from llamarig.tasks.facts.driver import NvidiaDriver
 from llamarig.tasks.facts.machine import Machine, MachineState
 from llamarig.tasks.facts.program import Program
 from llamarig.tasks.findings.shims import OLDEST_CMAKE
+from llamarig.tasks.llama_cpp_build import CMAKE
 from llamarig.tasks.operations import apt_packages, refusal, text_file
 from llamarig.tasks.operations.outcome import failure
 from llamarig.tasks.step import refuse, refused, step
@@ -41,12 +42,12 @@ PACKAGES = [
     "python3-pip",
     "python3-venv",
 ]
+# What a release needs that was built elsewhere; openssl for its library, whose name differs.
+RUNNING = ["ca-certificates", "curl", "libgomp1", "openssl", "python3"]
+VULKAN_RUNNING = ["libvulkan1", "mesa-vulkan-drivers"]
 # Tried on Debian 13. The last is for the loader: it also brings a software device.
 VULKAN_PACKAGES = ["libvulkan-dev", "glslc", "spirv-headers", "mesa-vulkan-drivers"]
 DISTRO_TOOLKIT = "nvidia-cuda-toolkit"
-# Debian's own path, whatever the operator's login shell finds first: an asdf or mise shim called
-# cmake exits 126 when no version is set, and the build stops there.
-CMAKE = "/usr/bin/cmake"
 
 
 def packages(names: list[str], title: str) -> None:
@@ -58,15 +59,42 @@ def packages(names: list[str], title: str) -> None:
 def install() -> None:
     """Packages of the distribution, the device's own tools; then each is asked who it is."""
     settings = site.settings()
+    release_hosts.lack(settings)
     if settings.backend == "cuda":
         cuda(settings)
         if refused(host.name):
             return
-    elif settings.backend == "vulkan":
-        packages([*PACKAGES, *VULKAN_PACKAGES], "Install the compilers and Vulkan")
     else:
-        packages(PACKAGES, "Install the compilers")
+        vulkan = " and Vulkan" if settings.backend == "vulkan" else ""
+        compilers(
+            name=f"Install the compilers{vulkan}", settings=settings,
+            _env={"DEBIAN_FRONTEND": "noninteractive"},
+        )  # fmt: skip
     verify(name="Check the tools", settings=settings)
+
+
+@operation()
+def compilers(settings: Settings) -> Generator[PyinfraCommand, None, None]:
+    """What building needs; only what running needs, where the release comes from another host."""
+    building, running = needed(settings)
+    builds = release_hosts.builds(settings)
+    yield from apt_packages.have._inner(names=building if builds else running)
+
+
+def for_building(settings: Settings) -> Generator[PyinfraCommand, None, None]:
+    """What building needs, on a host that builds after all (part of an operation). A toolkit is on
+    every host for CUDA."""
+    if settings.backend != "cuda":
+        yield from apt_packages.have._inner(names=needed(settings)[0])
+        yield from _verify()
+
+
+def needed(settings: Settings) -> tuple[list[str], list[str]]:
+    """Packages for building, and for running what was built elsewhere, without CUDA."""
+    vulkan = settings.backend == "vulkan"
+    more = [sharing.PACKAGE] if fan_out.applies(settings) else []
+    building = [*PACKAGES, *(VULKAN_PACKAGES if vulkan else []), *more]
+    return building, [*RUNNING, *(VULKAN_RUNNING if vulkan else []), *more]
 
 
 def cuda(settings: Settings) -> None:
@@ -127,8 +155,12 @@ def toolkit(settings: Settings, chosen: Choice, here: Distribution) -> None:
 @operation()
 def verify(settings: Settings) -> Generator[PyinfraCommand, None, None]:
     """Fail where cmake is no real cmake. Changes nothing."""
-    if not state.is_executing:
+    if not state.is_executing or not release_hosts.builds(settings):
         return
+    yield from _verify()
+
+
+def _verify() -> Generator[PyinfraCommand, None, None]:
     cmake = host.get_fact(Program, path=CMAKE)
     if cmake.version < OLDEST_CMAKE:
         yield failure(f"{CMAKE}: {cmake.text or 'does not run'}; cmake 3.18 or later needed")

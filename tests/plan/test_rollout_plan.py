@@ -36,6 +36,14 @@ def test_a_look_says_what_serves_by_right(plan: Planner) -> None:
     assert not found.operations["Switch | Serve the proven generation"]
 
 
+def test_only_a_look_asks_each_thing_once(plan: Planner) -> None:
+    hosts = {"gpu01": {**CPU, "answers": answers()}}
+    generations = ">>> echo $(readlink /opt/llamarig/current"
+    assert plan(hosts, words=(*LOOK, "-vv")).output.count(generations) == 1
+    for words in (STAGE, ("--json", "--dry")):
+        assert plan(hosts, words=(*words, "-vv")).output.count(generations) > 1
+
+
 @pytest.mark.parametrize("health", [["active", "503"], ["active", "000"], ["failed", "000"]])
 def test_a_server_that_does_not_answer_is_something_to_do(plan: Planner, health: list[str]) -> None:
     hosts = {"gpu01": {**CPU, "answers": answers(**{HEALTH: health})}}

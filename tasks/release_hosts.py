@@ -1,0 +1,121 @@
+"""A release that another host of the site has, or is to build: taken from there.
+
+Hosts share a release where it was built from the same things for the same kind of machine:
+distribution (its C library and OpenSSL), architecture and, unless `portable`, processor features.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import shlex
+from collections.abc import Generator
+
+from pyinfra.api.command import PyinfraCommand
+from pyinfra.api.host import Host
+from pyinfra.context import host, state
+
+from llamarig.display import say
+from llamarig.onhost.hub_cache import SHA256
+from llamarig.paths import CACHE, RELEASES
+from llamarig.settings import Settings
+from llamarig.tasks import fan_out, llama_cpp_job, others, sharing, site
+from llamarig.tasks.cuda import choice
+from llamarig.tasks.facts.machine import Machine
+from llamarig.tasks.facts.processor import Processor
+from llamarig.tasks.facts.release import Release
+from llamarig.tasks.llama_cpp_build import flags
+from llamarig.tasks.operations import jobs
+from llamarig.tasks.release import release_id
+
+ARCHIVES = f"{CACHE}/share"
+
+
+# Asked once per run: what a host is does not change.
+_kinds: dict[str, str] = {}
+
+
+def kind(settings: Settings) -> str | None:
+    """12 hex digits that are equal on hosts which may share a release; None where that can't be
+    told, or no CUDA toolkit fits (building says why)."""
+    if host.name not in _kinds and (found := _kind(settings)):
+        _kinds[host.name] = found
+    return _kinds.get(host.name)
+
+
+def _kind(settings: Settings) -> str | None:
+    chosen, machine = choice.current(settings), host.get_fact(Machine)
+    processor = "any" if settings.portable else host.get_fact(Processor)
+    if isinstance(chosen, str) or machine is None or processor is None:
+        return None
+    source = [settings.llama_cpp_source, settings.llama_cpp_url, settings.llama_cpp_tag]
+    # What the tag names is the same for all of a site: llamarig.lock holds it.
+    what = [source, flags(settings, "0" * 40, chosen), settings.web_ui,
+            chosen.version if chosen else None]  # fmt: skip
+    where = [machine.distribution, machine.version, machine.architecture, processor]
+    return hashlib.sha256(json.dumps([what, where]).encode()).hexdigest()[:12]
+
+
+def key(settings: Settings) -> str | None:
+    """The release's key among the things that hosts share; None: this host builds for itself."""
+    found = kind(settings) if fan_out.applies(settings) else None
+    return f"release {found}" if found else None
+
+
+def lack(settings: Settings) -> None:
+    """Have the current host counted among those that lack the release, if it does; said while the
+    run is prepared. A release that is not known yet is lacking."""
+    this, wanted = key(settings), release_id(settings)
+    if this and not (wanted and host.get_fact(Release, build_id=wanted)):
+        fan_out.lack(this)
+
+
+def builds(settings: Settings) -> bool:
+    """Whether the current host, which lacks the release, builds it itself."""
+    this = key(settings)
+    if this is None:
+        return True
+    fan_out.find(this, lambda: _holders(this.split()[1]))
+    return fan_out.maker(this) == host.name
+
+
+def _holders(kind_: str) -> list[str]:
+    """Hosts of the site that have such a release."""
+    asked = [each for each in state.inventory if site.settings_of(each.name)]
+    wanted = shlex.quote(f'"build_kind": "{kind_}"')
+    answers = others.ask(asked, f"grep -ls {wanted} {RELEASES}/*/release.json; true")
+    return [name for name, answer in answers.items() if answer]
+
+
+def bring(settings: Settings, release: str) -> Generator[PyinfraCommand, None, bool]:
+    """Have the release from another host, once one has it; False where the current host has to
+    build it (part of an operation)."""
+    this = key(settings)
+    if this is None or not fan_out.await_others(this, f"it builds {release}"):
+        return False
+    payload = sharing.Payload(
+        "release", release, sharing.RELEASE_SECONDS, lambda there: _archive(there, release),
+        last_words=["/bin/rm", "-f", f"{ARCHIVES}/{release}.tar"],
+    )  # fmt: skip
+    found = sharing.offer(this, payload, settings)
+    if found is None or host.name not in found.takers:
+        say(host.name, "fan_out: no host can give the release; it is built here")
+        return False
+    chosen = choice.current(settings)
+    assert not isinstance(chosen, str), "a host without a toolkit shares nothing"
+    spec = llama_cpp_job.spec_from_hosts(settings, release, chosen, found)
+    yield from jobs.launch(spec)
+    if reason := jobs.wait(spec, sharing.RELEASE_SECONDS):
+        say(host.name, f"{reason}; it is built here instead")
+        return False
+    return True
+
+
+def _archive(there: Host, release: str) -> tuple[str, str] | None:
+    """The release as one file on a host that has it, and the sha256 that it had when it was new."""
+    folder, archive = f"{RELEASES}/{release}", f"{ARCHIVES}/{release}.tar"
+    pack = f"{llama_cpp_job.PACK} -C {folder} -cf {archive} ."
+    lines = others.answer(there, f"mkdir -p {ARCHIVES} && {pack} && cat {folder}/release.sha256")
+    if not lines or not SHA256.fullmatch(lines[-1].strip()):
+        return None
+    return archive, lines[-1].strip()
