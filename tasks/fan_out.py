@@ -26,11 +26,12 @@ WAIT_SECONDS = 0.5
 class Thing:
     """lacking: hosts of this run without it, name to address (None: not known); holders: hosts of
     the site with it, in this run or not, None: not asked yet; failed: those that tried to make it
-    or to take it, and could not."""
+    or to take it, and could not; offers: how often holders turned out to give nothing."""
 
     lacking: dict[str, str | None] = field(default_factory=dict)
     holders: list[str] | None = None
     failed: set[str] = field(default_factory=set)
+    offers: int = 0
     asking: BoundedSemaphore = field(default_factory=lambda: BoundedSemaphore(1))
 
 
@@ -89,6 +90,14 @@ def making(key: str | None) -> Iterator[None]:
     finally:
         if key and state.is_executing and host.name in thing(key).lacking:
             thing(key).failed.add(host.name)
+
+
+def useless(key: str, offer: int) -> None:
+    """The holders of that offer gave nothing: somebody else is to make it, and the others to take
+    it from there. Said by each that it failed for, so all but the first change nothing."""
+    this = thing(key)
+    if this.offers == offer:
+        this.offers, this.holders = offer + 1, []
 
 
 def await_others(key: str, what: str) -> bool:

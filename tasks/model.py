@@ -121,6 +121,7 @@ def arrive(settings: Settings) -> Generator[PyinfraCommand, None, None]:
 
 def _arrive(settings: Settings) -> Generator[PyinfraCommand, None, None]:
     found, reason = model_source.record(settings), None
+    came = found is None
     if found is None:
         reason = yield from _bring(settings)
         found = model_source.record(settings) if reason is None else None
@@ -129,6 +130,9 @@ def _arrive(settings: Settings) -> Generator[PyinfraCommand, None, None]:
         yield failure(reason or changed)
         return
     _report(settings, found)
+    if came:
+        outside = model_job.source(settings) != "hub" or host.name in _from_outside
+        report.record(host.name, model_from=model_job.source(settings) if outside else "hosts")
     if settings.spec_type != "none" and found.nextn_predict_layers == 0:
         yield failure(model_source.no_heads(settings))
         return

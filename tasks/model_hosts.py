@@ -9,11 +9,9 @@ from pyinfra.api.exceptions import FactProcessError
 from pyinfra.api.host import Host
 from pyinfra.context import host, state
 
-from llamarig.display import say
 from llamarig.settings import Settings
 from llamarig.tasks import fan_out, model_job, model_source, others, sharing, site
 from llamarig.tasks.facts.model_file import ModelFile, ModelRecord
-from llamarig.tasks.operations import jobs
 
 
 def shared(settings: Settings) -> bool:
@@ -65,24 +63,18 @@ def _record(answer: list[str] | None) -> ModelRecord | None:
 
 
 def bring(settings: Settings) -> Generator[PyinfraCommand, None, bool]:
-    """Have the file's job run on the current host, once another host has the file; False where it
-    has to come from the hub instead (part of an operation)."""
-    if not fan_out.await_others(key(settings), "it gets the model"):
-        return False
+    """Have the file come from another host and be verified; False where it has to come from the
+    hub (part of an operation)."""
     payload = sharing.Payload(
         "model", model_source.identity(settings), settings.download_timeout_minutes * 60,
         lambda there: _file(there, settings),
     )  # fmt: skip
-    found = sharing.offer(key(settings), payload, settings)
-    if found is None or host.name not in found.takers:
-        say(host.name, "fan_out: no host can give the model; it comes from the hub")
-        return False
-    spec = model_job.spec_from_hosts(settings, found)
-    yield from jobs.launch(spec)
-    if reason := jobs.wait(spec, settings.download_timeout_minutes * 60):
-        say(host.name, f"{reason}; it comes from the hub instead")
-        return False
-    return True
+    return (
+        yield from sharing.bring(
+            key(settings), "it gets the model", payload, settings,
+            lambda found: model_job.spec_from_hosts(settings, found),
+        )
+    )  # fmt: skip
 
 
 def _file(there: Host, settings: Settings) -> tuple[str, str] | None:

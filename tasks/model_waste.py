@@ -89,7 +89,8 @@ def _blob(store: StoreState, each: StoredFile, why: str, gone: set[str]) -> Wast
 
 
 def _idle(store: StoreState, each: StoredFile) -> bool:
-    return not each.busy and not (each.path.endswith(".partial") and store.fetching)
+    ends = each.path.endswith((".partial", ".lan"))
+    return not each.busy and not (ends and store.fetching)
 
 
 def _unfinished(store: StoreState, each: StoredFile) -> Waste:

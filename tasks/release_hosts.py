@@ -15,7 +15,6 @@ from pyinfra.api.command import PyinfraCommand
 from pyinfra.api.host import Host
 from pyinfra.context import host, state
 
-from llamarig.display import say
 from llamarig.onhost.hub_cache import SHA256
 from llamarig.paths import CACHE, RELEASES
 from llamarig.settings import Settings
@@ -25,7 +24,6 @@ from llamarig.tasks.facts.machine import Machine
 from llamarig.tasks.facts.processor import Processor
 from llamarig.tasks.facts.release import Release
 from llamarig.tasks.llama_cpp_build import flags
-from llamarig.tasks.operations import jobs
 from llamarig.tasks.release import release_id
 
 ARCHIVES = f"{CACHE}/share"
@@ -88,27 +86,21 @@ def _holders(kind_: str) -> list[str]:
 
 
 def bring(settings: Settings, release: str) -> Generator[PyinfraCommand, None, bool]:
-    """Have the release from another host, once one has it; False where the current host has to
-    build it (part of an operation)."""
-    this = key(settings)
-    if this is None or not fan_out.await_others(this, f"it builds {release}"):
+    """Have the release come from another host; False where the current host has to build it (part
+    of an operation)."""
+    this, chosen = key(settings), choice.current(settings)
+    if this is None or isinstance(chosen, str):
         return False
     payload = sharing.Payload(
         "release", release, sharing.RELEASE_SECONDS, lambda there: _archive(there, release),
         last_words=["/bin/rm", "-f", f"{ARCHIVES}/{release}.tar"],
     )  # fmt: skip
-    found = sharing.offer(this, payload, settings)
-    if found is None or host.name not in found.takers:
-        say(host.name, "fan_out: no host can give the release; it is built here")
-        return False
-    chosen = choice.current(settings)
-    assert not isinstance(chosen, str), "a host without a toolkit shares nothing"
-    spec = llama_cpp_job.spec_from_hosts(settings, release, chosen, found)
-    yield from jobs.launch(spec)
-    if reason := jobs.wait(spec, sharing.RELEASE_SECONDS):
-        say(host.name, f"{reason}; it is built here instead")
-        return False
-    return True
+    return (
+        yield from sharing.bring(
+            this, f"it builds {release}", payload, settings,
+            lambda found: llama_cpp_job.spec_from_hosts(settings, release, chosen, found),
+        )
+    )  # fmt: skip
 
 
 def _archive(there: Host, release: str) -> tuple[str, str] | None:

@@ -7,13 +7,13 @@ from __future__ import annotations
 
 import json
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Generator
 from dataclasses import dataclass, field
 from typing import Any
 
 import gevent
 from gevent.lock import BoundedSemaphore
-from pyinfra.api.command import FileUploadCommand, StringCommand
+from pyinfra.api.command import FileUploadCommand, PyinfraCommand, StringCommand
 from pyinfra.api.host import Host
 from pyinfra.context import host, state
 
@@ -31,6 +31,8 @@ MOST_GIVERS = 3
 IDLE_SECONDS = 30
 STALL_SECONDS = 30
 LINGER_SECONDS = 2
+# Times that a host waits for others; then it helps itself.
+MOST_OFFERS = 2
 # A holder reads all of the file first, 16.8 GB from a slow disk.
 START_SECONDS = 600.0
 # A release is some hundred MB, the largest with CUDA.
@@ -67,7 +69,8 @@ class Offer:
     sha256: str
 
 
-_offers: dict[str, Offer | None] = {}
+# By the thing, and by how often holders gave nothing.
+_offers: dict[tuple[str, int], Offer | None] = {}
 _offering: dict[str, BoundedSemaphore] = {}
 
 
@@ -82,11 +85,12 @@ def _ends(settings: Settings, own: str, everybody: dict[str, str]) -> dict[str, 
 
 
 def offer(key: str, payload: Payload, settings: Settings) -> Offer | None:
-    """Have the thing's holders give it, once per run; None where none of them can."""
+    """Have the thing's holders give it, once for all takers; None where none of them can."""
+    this = (key, fan_out.thing(key).offers)
     with _offering.setdefault(key, BoundedSemaphore(1)):
-        if key not in _offers:
-            _offers[key] = _offer(key, payload, settings)
-        return _offers[key]
+        if this not in _offers:
+            _offers[this] = _offer(key, payload, settings)
+        return _offers[this]
 
 
 def _offer(key: str, payload: Payload, settings: Settings) -> Offer | None:
@@ -169,6 +173,32 @@ def _metadata(there: Host, spec: jobs.Spec, torrent: str) -> str | None:
             return None
         gevent.sleep(WAIT_SECONDS)
     return None
+
+
+def bring(
+    key: str, what: str, payload: Payload, settings: Settings, job: Callable[[Offer], jobs.Spec]
+) -> Generator[PyinfraCommand, None, bool]:
+    """Have the thing come to the current host from another one, once one has it; False where it is
+    the current host's own turn to make it (part of an operation).
+
+    what: what people read while they wait, "it builds b11434"; job: the one that takes an offer.
+    """
+    for _ in range(MOST_OFFERS):
+        if not fan_out.await_others(key, what):
+            return False
+        this = fan_out.thing(key).offers
+        found = offer(key, payload, settings)
+        if found is None:
+            say(host.name, f"fan_out: no host can give {payload.name}")
+        elif host.name in found.takers:
+            spec = job(found)
+            yield from jobs.launch(spec)
+            reason = jobs.wait(spec, payload.limit_s)
+            if reason is None:
+                return True
+            say(host.name, reason)
+        fan_out.useless(key, this)
+    return False
 
 
 def take(found: Offer, settings: Settings, target: str, spare: int) -> str:

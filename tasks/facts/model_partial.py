@@ -8,11 +8,14 @@ from dataclasses import dataclass
 from pyinfra.api.exceptions import FactProcessError
 from pyinfra.api.facts import FactBase
 
+from llamarig.onhost.take import growing
+
 # stat follows a blob that is a link, as the hub's client makes them with Xet.
 _SIZES = """
 if [ -e {suspect} ]; then echo 0; else stat -L -c %s {blob} 2>/dev/null || echo 0; fi
 for f in {partial} {incoming}; do stat -L -c %s "$f" 2>/dev/null || echo 0; done
-echo $(( $(stat -c %b {incoming} 2>/dev/null || echo 0) * 512 ))
+sent=$(stat -c %b {incoming} 2>/dev/null || echo 0)
+echo $(( (sent + $(stat -c %b {growing} 2>/dev/null || echo 0)) * 512 ))
 """
 
 
@@ -21,7 +24,7 @@ class PartialState:
     """Bytes of the placed blob (0 if it was found wrong), of our partial file and of what a
     controller sent; 0: not there.
 
-    allocated: bytes that what was sent takes up on the disk.
+    allocated: bytes that what was sent, by the controller or by other hosts, takes up on the disk.
     """
 
     blob: int
@@ -34,7 +37,8 @@ class ModelPartial(FactBase[PartialState | None]):
     """The sizes of three paths; suspect: the file that says that the blob is wrong."""
 
     def command(self, blob: str, suspect: str, partial: str, incoming: str) -> str:
-        paths = {"blob": blob, "suspect": suspect, "partial": partial, "incoming": incoming}
+        paths = {"blob": blob, "suspect": suspect, "partial": partial, "incoming": incoming,
+                 "growing": growing(partial)}  # fmt: skip
         return _SIZES.format(**{name: shlex.quote(path) for name, path in paths.items()}).strip()
 
     def process(self, output: list[str]) -> PartialState:

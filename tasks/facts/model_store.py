@@ -77,7 +77,7 @@ print(json.dumps({
     "now": time.time(), "fetching": bool(units.strip()), "used": sorted(used), "links": links,
     "records": known, "blobs": entries("hub", "models--*", "blobs", "*"), "shared":
     os.path.join(real_home, "hub", "blobs") + "/", "ours": entries("llamarig", "*.partial") +
-    entries("llamarig", "incoming-*")}))
+    entries("llamarig", "*.lan") + entries("llamarig", "incoming-*")}))
 """
 
 

@@ -234,10 +234,13 @@ def test_the_host_tells_what_it_has(tmp_path: Path) -> None:
     paths = [tmp_path / each for each in ("the blob", "suspect", "partial", "incoming")]
     paths[0].write_bytes(b"x" * 10)
     paths[3].write_bytes(b"x" * 5000)
+    lan = tmp_path / "partial.lan"
+    lan.write_bytes(b"x" * 9000)
     command = ModelPartial().command(*map(str, paths))
     told = subprocess.run(["sh", "-c", command], capture_output=True, text=True, check=True)
     found = ModelPartial().process(told.stdout.splitlines())
-    assert found == PartialState(10, 0, 5000, paths[3].stat().st_blocks * 512)
+    blocks = paths[3].stat().st_blocks + lan.stat().st_blocks
+    assert found == PartialState(10, 0, 5000, blocks * 512)
 
 
 def test_a_file_is_hashed_once_until_it_is_touched(source: Path, tmp_path: Path) -> None:
