@@ -93,13 +93,15 @@ def _have(
         fan_out.made(release_hosts.key(settings))
         return
     if not state.is_executing and not release_hosts.builds(settings):
+        report.record(host.name, release_from="hosts")
         yield StringCommand(f"true  # release {this} is taken from another host")
         return
     taken = state.is_executing and (yield from release_hosts.bring(settings, this))
+    report.record(host.name, release_from="hosts" if taken else "build")
     if not taken:
         yield from _build(settings, known, commit, chosen)
     if state.is_executing and (made := host.get_fact(Release, build_id=this)):
-        report.record(host.name, build=made.document, release_from="hosts" if taken else "build")
+        report.record(host.name, build=made.document)
         fan_out.made(release_hosts.key(settings))
 
 

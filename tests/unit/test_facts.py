@@ -16,7 +16,9 @@ from llamarig.tasks.facts.generation import Generations
 from llamarig.tasks.facts.job import Job
 from llamarig.tasks.facts.live_server import LiveServer
 from llamarig.tasks.facts.machine import Machine
+from llamarig.tasks.facts.own_address import OwnAddress
 from llamarig.tasks.facts.port import Listener
+from llamarig.tasks.facts.processor import Processor
 from llamarig.tasks.facts.program import Program
 from llamarig.tasks.facts.remote_tag import RemoteTag
 
@@ -238,3 +240,37 @@ def test_remote_tag_is_none_where_there_is_no_git(tmp_path: Path) -> None:
     )
     assert (done.returncode, done.stdout) == (0, b"")
     assert b"git" in done.stderr
+
+
+@pytest.mark.parametrize(
+    ("output", "address"),
+    [
+        (["10.0.0.1 50022 10.0.0.7 22"], "10.0.0.7"),
+        (["fd00::1 50022 fd00::7 22"], "fd00::7"),
+        ([""], None),  # pyinfra's @local, or a console
+    ],
+)
+def test_own_address_is_the_hosts_end(output: list[str], address: str | None) -> None:
+    assert OwnAddress().process(output) == address
+
+
+def test_own_address_refuses_what_is_none() -> None:
+    with pytest.raises(FactProcessError, match="names no address"):
+        OwnAddress().process(["10.0.0.1 50022 gpu01;reboot 22"])
+
+
+def test_processor_is_one_digest_whatever_the_order(tmp_path: Path) -> None:
+    found = []
+    for number, line in enumerate(("flags\t\t: avx2 fma sse2", "flags\t\t: sse2 fma avx2")):
+        cpuinfo = tmp_path / str(number)
+        cpuinfo.write_text(f"processor\t: 0\n{line}\n{line}\n")
+        command = Processor().command().replace("/proc/cpuinfo", str(cpuinfo))
+        done = subprocess.run(["sh", "-c", command], capture_output=True, text=True, check=True)
+        found.append(Processor().process(done.stdout.splitlines()))
+    assert found[0] == found[1]
+    assert found[0] != hashlib.sha256(b"").hexdigest()
+
+
+def test_processor_refuses_nonsense() -> None:
+    with pytest.raises(FactProcessError):
+        Processor().process(["sed: can't read /proc/cpuinfo"])
