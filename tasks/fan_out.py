@@ -32,6 +32,7 @@ class Thing:
     holders: list[str] | None = None
     failed: set[str] = field(default_factory=set)
     offers: int = 0
+    useless: set[str] = field(default_factory=set)
     asking: BoundedSemaphore = field(default_factory=lambda: BoundedSemaphore(1))
 
 
@@ -68,7 +69,7 @@ def find(key: str, ask: Callable[[], list[str]]) -> None:
     this = thing(key)
     with this.asking:
         if this.holders is None and state.is_executing:
-            this.holders = ask()
+            this.holders = [each for each in ask() if each not in this.useless]
 
 
 def made(key: str | None) -> None:
@@ -92,21 +93,22 @@ def making(key: str | None) -> Iterator[None]:
             thing(key).failed.add(host.name)
 
 
-def useless(key: str, offer: int) -> None:
-    """The holders of that offer gave nothing: somebody else is to make it, and the others to take
-    it from there. Said by each that it failed for, so all but the first change nothing."""
+def came_to_nothing(key: str, offer: int) -> None:
+    """What holders offered did not arrive: who has it is asked again, for a holder may be gone.
+    Said by each host that it failed for, so all but the first change nothing."""
     this = thing(key)
     if this.offers == offer:
-        this.offers, this.holders = offer + 1, []
+        this.offers, this.holders = offer + 1, None
 
 
-def await_others(key: str, what: str) -> bool:
+def await_others(key: str, what: str, ask: Callable[[], list[str]]) -> bool:
     """Wait until somebody has it (True), or it is the current host's turn to make it (False).
 
-    what: what people read of it, "it downloads the model".
+    what: what people read of it, "it downloads the model"; ask: as in `find`.
     """
     told: str | None = None
     while True:
+        find(key, ask)
         if thing(key).holders:
             return True
         who = maker(key)

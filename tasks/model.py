@@ -92,6 +92,7 @@ def download(settings: Settings) -> Generator[PyinfraCommand, None, None]:
 
 def _from_hub(settings: Settings) -> Generator[PyinfraCommand, None, None]:
     """Start the hub's job, or join it."""
+    report.record(host.name, model_from=model_job.source(settings))
     if state.is_executing:
         _from_outside.add(host.name)
     try:
@@ -121,7 +122,6 @@ def arrive(settings: Settings) -> Generator[PyinfraCommand, None, None]:
 
 def _arrive(settings: Settings) -> Generator[PyinfraCommand, None, None]:
     found, reason = model_source.record(settings), None
-    came = found is None
     if found is None:
         reason = yield from _bring(settings)
         found = model_source.record(settings) if reason is None else None
@@ -130,9 +130,6 @@ def _arrive(settings: Settings) -> Generator[PyinfraCommand, None, None]:
         yield failure(reason or changed)
         return
     _report(settings, found)
-    if came:
-        outside = model_job.source(settings) != "hub" or host.name in _from_outside
-        report.record(host.name, model_from=model_job.source(settings) if outside else "hosts")
     if settings.spec_type != "none" and found.nextn_predict_layers == 0:
         yield failure(model_source.no_heads(settings))
         return
@@ -147,6 +144,7 @@ def _bring(settings: Settings) -> Generator[PyinfraCommand, None, str | None]:
     """Wait for the file, from where it comes to this host; one line that says why it did not."""
     if model_hosts.shared(settings) and host.name not in _from_outside:
         if (yield from model_hosts.bring(settings)):
+            report.record(host.name, model_from="hosts")
             return None
         yield from _from_hub(settings)
     return jobs.wait(model_job.spec(settings), settings.download_timeout_minutes * 60)

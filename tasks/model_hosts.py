@@ -71,7 +71,7 @@ def bring(settings: Settings) -> Generator[PyinfraCommand, None, bool]:
     )  # fmt: skip
     return (
         yield from sharing.bring(
-            key(settings), "it gets the model", payload, settings,
+            key(settings), "it gets the model", lambda: _holders(settings), payload, settings,
             lambda found: model_job.spec_from_hosts(settings, found),
         )
     )  # fmt: skip

@@ -97,7 +97,7 @@ def bring(settings: Settings, release: str) -> Generator[PyinfraCommand, None, b
     )  # fmt: skip
     return (
         yield from sharing.bring(
-            this, f"it builds {release}", payload, settings,
+            this, f"it builds {release}", lambda: _holders(this.split()[1]), payload, settings,
             lambda found: llama_cpp_job.spec_from_hosts(settings, release, chosen, found),
         )
     )  # fmt: skip

@@ -106,6 +106,7 @@ def _offer(key: str, payload: Payload, settings: Settings) -> Offer | None:
     }  # fmt: skip
     answers = {name: greenlet.get() for name, greenlet in begun.items()}
     found: Offer | None = None
+    fan_out.thing(key).useless.update(name for name, answer in answers.items() if answer is None)
     for name, answer in answers.items():
         if answer and found is None:
             found = Offer(takers, {name: answer.address}, answer.torrent, answer.sha256)
@@ -176,15 +177,17 @@ def _metadata(there: Host, spec: jobs.Spec, torrent: str) -> str | None:
 
 
 def bring(
-    key: str, what: str, payload: Payload, settings: Settings, job: Callable[[Offer], jobs.Spec]
-) -> Generator[PyinfraCommand, None, bool]:
+    key: str, what: str, ask: Callable[[], list[str]], payload: Payload, settings: Settings,
+    job: Callable[[Offer], jobs.Spec],
+) -> Generator[PyinfraCommand, None, bool]:  # fmt: skip
     """Have the thing come to the current host from another one, once one has it; False where it is
     the current host's own turn to make it (part of an operation).
 
-    what: what people read while they wait, "it builds b11434"; job: the one that takes an offer.
+    what: what people read while they wait, "it builds b11434"; ask: the site, who has it; job: the
+    one that takes an offer.
     """
     for _ in range(MOST_OFFERS):
-        if not fan_out.await_others(key, what):
+        if not fan_out.await_others(key, what, ask):
             return False
         this = fan_out.thing(key).offers
         found = offer(key, payload, settings)
@@ -197,7 +200,7 @@ def bring(
             if reason is None:
                 return True
             say(host.name, reason)
-        fan_out.useless(key, this)
+        fan_out.came_to_nothing(key, this)
     return False
 
 

@@ -31,6 +31,7 @@ def give(swarm: Swarm, peers: set[str], idle_s: float, tell: Callable[[int, int]
             return
         if status.num_peers:
             seen = time.monotonic()
+        swarm.knock()
         tell(len(swarm.complete & peers), len(peers))
         time.sleep(POLL_SECONDS)
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import ipaddress
 import os
+import time
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -15,6 +16,7 @@ from typing import Any
 from llamarig.onhost.errors import Stop
 
 POLL_SECONDS = 0.2
+KNOCK_SECONDS = 0.5
 # Peers that fell silent are asked no more after this many seconds, and others instead.
 SILENT_SECONDS = 5
 SETTINGS = {
@@ -140,6 +142,7 @@ class Swarm:
         if ends.rate_limit:
             self._handle.set_upload_limit(ends.rate_limit)
         self.complete: set[str] = set()
+        self._knocked = 0.0
 
     def prefer(self, index: int, count: int) -> None:
         """Ask for every `count`-th piece first, from the one at `index`: takers that prefer
@@ -151,7 +154,11 @@ class Swarm:
         self._handle.prioritize_pieces(chosen)
 
     def knock(self) -> None:
-        """Connect to the peers that are not connected; those that can't be reached are left."""
+        """Connect to the peers that are not connected, at most twice a second; both ends do, so a
+        firewall in front of one of them is passed from the other side."""
+        if time.monotonic() - self._knocked < KNOCK_SECONDS:
+            return
+        self._knocked = time.monotonic()
         known = {peer.ip[0] for peer in self._handle.get_peer_info()}
         for peer in self._ends.peers:
             if peer not in known:

@@ -18,7 +18,6 @@ from llamarig.onhost.errors import Stop
 from llamarig.onhost.files import read_json, sync_folder
 from llamarig.onhost.swarm import POLL_SECONDS, Ends, Swarm, size_of
 
-KNOCK_SECONDS = 0.5
 GIB = 2**30
 
 
@@ -45,11 +44,9 @@ def fetch(swarm: Swarm, stall_s: float) -> None:
     Raises:
         Stop: nothing came for `stall_s` seconds, or it can't be written.
     """
-    stall, knocked, tell = _Stall(stall_s), 0.0, digest.Seldom()
+    stall, tell = _Stall(stall_s), digest.Seldom()
     while not (status := swarm.look()).is_seeding:
-        if time.monotonic() - knocked > KNOCK_SECONDS:
-            knocked = time.monotonic()
-            swarm.knock()
+        swarm.knock()
         # Of a piece that is checked nothing else is counted: half a piece is lost with its peer.
         if stall.over(int(status.total_done)):
             raise Stop(f"fan_out: nothing came from the other hosts for {stall_s:.0f} s")

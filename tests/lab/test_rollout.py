@@ -90,6 +90,14 @@ def proving(on: OnHost, host: str) -> None:
         time.sleep(0.3)
 
 
+def settle(on: OnHost, host: str) -> None:
+    """Wait until a host that got its power back serves."""
+    deadline = time.monotonic() + 120
+    while on(host, "systemctl is-active llama-server || true") != "active":
+        assert time.monotonic() < deadline
+        time.sleep(0.5)
+
+
 @pytest.mark.usefixtures("settled")
 def test_a_second_run_is_one_look_and_changes_nothing(site: Any, on: OnHost) -> None:
     before = {host: on(host, TOUCHED) for host in HOSTS}
@@ -163,6 +171,71 @@ def test_a_killed_controller_goes_on_where_it_stopped(site: Any, on: OnHost) -> 
     assert parts(ran) == [("look", list(HOSTS)), ("canary", ["gpu03"])]
     assert {host: on(host, proofs) for host in HOSTS[:2]} == before
     assert set(serving(on).values()) == {"-c 4608"}
+
+
+@pytest.mark.cell("a host's SSH key is another one", "the new one on all others")
+def test_a_host_with_another_key_is_refused_and_stops_nobody(
+    site: Any, lab: Lab, on: OnHost, tmp_path: Path
+) -> None:
+    before = serving(on)["gpu02"]
+    known = tmp_path / "known_hosts"
+    lines = Path(lab.state.known_hosts).read_text().splitlines()
+    of_first = next(line for line in lines if line.startswith("gpu01,")).split()[1:]
+    names = [line.split()[0] for line in lines]
+    known.write_text("".join(
+        f"{name} {' '.join(of_first)}\n" if name.startswith("gpu02,") else f"{line}\n"
+        for name, line in zip(names, lines, strict=True)
+    ))  # fmt: skip
+    ran = site.run("up", context=4400, ssh_known_hosts_file=str(known))
+    assert ran.code == 1, ran.output
+    assert "key" in ran.host("gpu02")["problems"][0]
+    assert "Traceback" not in ran.output
+    assert serving(on) == {"gpu01": "-c 4400", "gpu02": before, "gpu03": "-c 4400"}
+
+
+@pytest.mark.cell("a host goes down in a wave while it proves", "the one from before, there")
+def test_a_host_that_goes_down_while_it_proves_serves_what_it_did(
+    site: Any, lab: Lab, on: OnHost
+) -> None:
+    assert site.run("up", context=4160).code == 0
+    child = site.start("up", context=4192)
+    try:
+        until(child, "wave 1 of 2: gpu02")
+        proving(on, "gpu02")
+        lab.kill("gpu02")
+        output, _ = child.communicate(timeout=300)
+    finally:
+        child.kill()
+        lab.restart("gpu02")
+    assert child.returncode == 1, output
+    assert "left as they are" in output
+    settle(on, "gpu02")
+    assert serving(on) == {"gpu01": "-c 4192", "gpu02": "-c 4160", "gpu03": "-c 4160"}
+    again = site.run("up", context=4192)
+    assert again.code == 0, again.output
+    assert set(serving(on).values()) == {"-c 4192"}
+
+
+@pytest.mark.cell("a host goes down in a wave while it switches", "the old or the new one, there")
+def test_a_host_that_goes_down_while_it_switches_converges(site: Any, lab: Lab, on: OnHost) -> None:
+    assert site.run("up", context=4224).code == 0
+    child = site.start("up", context=4256)
+    switching = "systemctl list-units --plain --no-legend 'llamarig-switch-*' | grep -q ."
+    try:
+        until(child, "wave 1 of 2: gpu02")
+        on("gpu02", f"until {switching}; do sleep 0.02; done")
+        lab.kill("gpu02")
+        output, _ = child.communicate(timeout=300)
+    finally:
+        child.kill()
+        lab.restart("gpu02")
+    assert child.returncode == 1, output
+    settle(on, "gpu02")
+    assert serving(on)["gpu02"] in ("-c 4224", "-c 4256")
+    assert serving(on)["gpu03"] == "-c 4224"
+    again = site.run("up", context=4256)
+    assert again.code == 0, again.output
+    assert set(serving(on).values()) == {"-c 4256"}
 
 
 @pytest.mark.cell("two rollouts at once", "the first one's on all hosts")
