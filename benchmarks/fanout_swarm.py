@@ -1,30 +1,19 @@
 """A BitTorrent-like swarm in steps of time: bytes flow like a fluid, pieces are whole or not there.
-
-What it assumes is in the docstring of fanout_simulation.py, which prints it.
-"""
+The docstring of fanout_simulation.py says what it assumes."""
 
 from __future__ import annotations
 
 import random
+from collections import Counter
 from dataclasses import dataclass
 
 MIB = 1 << 20
-SLOT_S = 10.0  # after which a slot goes to another peer
+SLOT_S = 10.0  # after which a slot goes to another peer, where peers are more than slots
 DETECT_S = 20.0  # until a silent death is noticed
 STEPS = 12  # per piece at a slot's fair share of a link; a step is also how late news travel
 PASSES = 3  # of sharing links; six move the result by less than another draw does
+SPARE = 1e-3  # of a link: not worth another pass
 NEVER = float("inf")
-
-
-@dataclass(frozen=True)
-class Rules:
-    """start_s: until bytes flow; slots: peers that a host serves at once; ahead: bytes that it asks
-    a peer for at a time, a piece at least; product: llamarig's own slices and libtorrent's end."""
-
-    start_s: float
-    slots: int
-    ahead: int = 0
-    product: bool = False
 
 
 @dataclass(slots=True)
@@ -41,123 +30,104 @@ class Flow:
 def share(flows: list[Flow], rates: list[float]) -> None:
     """Each link to its flows in equal parts; what a flow can't take, because its other end is
     full, goes to the others, as TCP does it."""
-    up, down = rates.copy(), rates.copy()
-    # A thousandth of a link isn't worth another look.
-    least = [rate / 1000 for rate in rates]
+    up, down, least = rates.copy(), rates.copy(), [rate * SPARE for rate in rates]
     for flow in flows:
         flow.rate = 0.0
-    growing = flows
     for _ in range(PASSES):
-        growing = [f for f in growing if up[f.giver] > least[f.giver]
-                   and down[f.taker] > least[f.taker]]  # fmt: skip
-        givers, takers = [0] * len(rates), [0] * len(rates)
-        for flow in growing:
-            givers[flow.giver] += 1
-            takers[flow.taker] += 1
-        more_up = [free / max(count, 1) for free, count in zip(up, givers, strict=True)]
-        more_down = [free / max(count, 1) for free, count in zip(down, takers, strict=True)]
-        for flow in growing:
-            more = min(more_up[flow.giver], more_down[flow.taker])
+        flows = [
+            f for f in flows if up[f.giver] > least[f.giver] and down[f.taker] > least[f.taker]
+        ]
+        giving, taking = Counter(f.giver for f in flows), Counter(f.taker for f in flows)
+        up_part = {host: up[host] / count for host, count in giving.items()}
+        down_part = {host: down[host] / count for host, count in taking.items()}
+        for flow in flows:
+            more = min(up_part[flow.giver], down_part[flow.taker])
             flow.rate += more
             up[flow.giver] -= more
             down[flow.taker] -= more
 
 
 class Swarm:
-    """Hosts are numbers, 0 the giver; sets of pieces are masks, since ints are quick at them."""
+    """Hosts are numbers, 0 the giver; sets of pieces are masks, since ints are quick at them.
 
-    def __init__(
-        self, size: float, rates: list[float], dead: int | None, piece: int, rules: Rules, draw: int
-    ) -> None:
-        hosts = len(rates)
-        self.rates, self.dead, self.product = rates.copy(), dead, rules.product
-        self.pieces = -(-int(size) // piece)
-        self.piece_size = size / self.pieces
+    slots: peers that a host serves at once; ahead: bytes that it asks a peer for at a time, a piece
+    at least; sliced: as llamarig's takers do it, own slice first, and at the end all for the rest.
+    """
+
+    def __init__(self, size: float, rates: list[float], dead: int | None, draw: int, *, piece: int,
+                 slots: int, ahead: int = 0, sliced: bool = False) -> None:  # fmt: skip
+        self.rates, self.dead, self.sliced = rates.copy(), dead, sliced
+        self.pieces, takers = -(-int(size) // piece), len(rates) - 1
+        self.piece_size, self.ahead = size / self.pieces, max(1, ahead // piece)
         self.full = (1 << self.pieces) - 1
-        self.slots, self.ahead = min(rules.slots, hosts - 1), max(1, rules.ahead // piece)
+        self.slots, self.slot_s = min(slots, takers), SLOT_S if slots < takers else NEVER
         self.step = self.piece_size / (rates[0] / self.slots) / STEPS
-        self.have = [self.full] + [0] * (hosts - 1)
-        self.asked = [0] * hosts  # or had: what a host need not ask for
-        self.own = [0] * hosts
-        for piece in range(self.pieces if self.product else 0):
-            self.own[1 + piece % (hosts - 1)] |= 1 << piece
-        self.left: list[dict[int, float]] = [{} for _ in rates]  # bytes of the pieces asked for
+        self.have = [self.full] + [0] * takers
+        self.asked = [0] * (takers + 1)  # or had: what a host need not ask for
+        self.own = [sum(1 << piece for piece in range(host - 1, self.pieces, takers))
+                    if host and sliced else 0 for host in range(takers + 1)]  # fmt: skip
+        self.left: list[dict[int, float]] = [{} for _ in rates]  # bytes, of the pieces asked for
         self.holders = [1] * self.pieces
-        self.held_by = [0, self.full] + [0] * hosts  # pieces by their number of holders
+        self.held_by = [0, self.full] + [0] * takers  # pieces by their number of holders
         self.takers: list[set[int]] = [set() for _ in rates]
         self.flows: list[Flow] = []
-        self.now, self.died, self.sent = 0.0, NEVER, 0.0  # sent: by the giver
-        self.ends = [0.0] + [NEVER] * (hosts - 1)
+        self.now, self.died, self.sent = 0.0, NEVER, 0.0  # sent: bytes, by the giver
+        self.ends = [0.0] + [NEVER] * takers
         self.rng = random.Random(draw)
 
     def run(self) -> list[float]:
-        """When each host had all of it; NEVER for who died."""
-        usual = max(self.rates)
-        healthy = [h for h, rate in enumerate(self.rates) if rate == usual and h != self.dead]
+        """When each host had all of it; NEVER for who died, or is slow and not there yet."""
+        healthy = [h for h, r in enumerate(self.rates) if r == max(self.rates) and h != self.dead]
         while any(self.have[host] != self.full for host in healthy):
             self._offer()
             share(self.flows, self.rates)
             self.now += self.step
             self.flows = [flow for flow in self.flows if self._advance(flow)]
             self._die()
-        for host, have in enumerate(self.have):
-            # Only a slow one is left, and everybody serves it: its own link decides.
-            if have != self.full and host != self.dead:
-                missing = self.pieces - have.bit_count()
-                self.ends[host] = self.now + missing * self.piece_size / self.rates[host]
         return self.ends
 
     def _offer(self) -> None:
         """Free slots to peers that lack something, at random."""
         alive = [host for host, rate in enumerate(self.rates) if rate]
-        sought = self.have if self.product else self.asked
-        until = self.now + SLOT_S if self.slots < len(self.rates) - 1 else NEVER
-        needy = [host for host in alive if sought[host] != self.full]
+        needy = [host for host in alive if self.have[host] != self.full]
         for giver in alive:
             takers = self.takers[giver]
-            if not self.have[giver] or len(takers) >= self.slots:
-                continue
-            for taker in self.rng.sample(needy, min(2 * self.slots, len(needy))):
-                if len(takers) < self.slots and taker != giver and taker not in takers:
-                    flow = Flow(giver, taker, until, [])
-                    if self._ask(flow):
-                        self.flows.append(flow)
-                        takers.add(taker)
+            tries = 2 * self.slots if self.have[giver] and len(takers) < self.slots else 0
+            for taker in self.rng.sample(needy, min(tries, len(needy))):
+                flow = Flow(giver, taker, self.now + self.slot_s, [])
+                if len(takers) < self.slots and taker not in takers and self._ask(flow):
+                    self.flows.append(flow)
+                    takers.add(taker)
 
     def _ask(self, flow: Flow) -> bool:
         """Fill up what is asked for; False if that is nothing."""
         have, taker = self.have[flow.giver], flow.taker
         while len(flow.pieces) < self.ahead and (wanted := have & ~self.asked[taker]):
-            rarest = wanted & self.own[taker] or next(m for h in self.held_by if (m := h & wanted))
-            number = self._any(rarest)
-            self.asked[taker] |= 1 << number
-            self.left[taker].setdefault(number, self.piece_size)
-            flow.pieces.append(number)
-        if self.product and not flow.pieces and (missing := have & ~self.have[taker]):
+            best = wanted & self.own[taker] or next(m for p in self.held_by if (m := p & wanted))
+            flow.pieces.append(self._any(best))
+            self.asked[taker] |= 1 << flow.pieces[-1]
+            self.left[taker].setdefault(flow.pieces[-1], self.piece_size)
+        if self.sliced and not flow.pieces and (missing := have & ~self.have[taker]):
             flow.pieces.append(self._any(missing))
         return bool(flow.pieces)
 
     def _any(self, pieces: int) -> int:
-        start = self.rng.randrange(self.pieces)
-        beyond = pieces >> start
-        found = (beyond & -beyond) << start if beyond else pieces & -pieces
-        return found.bit_length() - 1
+        beyond = pieces >> (start := self.rng.randrange(self.pieces))
+        return start + (beyond & -beyond).bit_length() - 1 if beyond else pieces.bit_length() - 1
 
     def _advance(self, flow: Flow) -> bool:
         """Let a step's bytes flow; False if the slot is free then."""
         room, left = flow.rate * self.step, self.left[flow.taker]
         while flow.pieces:
-            number = flow.pieces[0]
-            missing = left.get(number, 0.0)  # 0 if it came from others
+            missing = left.get(flow.pieces[0], 0.0)  # 0 if the piece came from others
             used = min(room, missing)
             room -= used
-            if flow.giver == 0:
-                self.sent += used
+            self.sent += used * (flow.giver == 0)
             if used < missing:
-                left[number] = missing - used
+                left[flow.pieces[0]] -= used
                 return True
-            del flow.pieces[0]
-            if missing:
+            number = flow.pieces.pop(0)
+            if left.pop(number, None) is not None:
                 self._receive(flow.taker, number)
             if self.now < flow.until:
                 self._ask(flow)
@@ -166,23 +136,20 @@ class Swarm:
 
     def _receive(self, host: int, number: int) -> None:
         piece = 1 << number
-        del self.left[host][number]
         self.have[host] |= piece
         self.held_by[self.holders[number]] ^= piece
         self.holders[number] += 1
         self.held_by[self.holders[number]] |= piece
-        if self.have[host] == self.full:
-            self.ends[host] = self.now
+        self.ends[host] = self.now if self.have[host] == self.full else NEVER
 
     def _die(self) -> None:
         """With half of the pieces; its slots, and what was asked of it, hang until noticed."""
-        if self.dead is None:
-            return
-        if self.rates[self.dead] and 2 * self.have[self.dead].bit_count() >= self.pieces:
-            self.rates[self.dead], self.died = 0.0, self.now
+        gone = self.dead
+        if gone and self.rates[gone] and 2 * self.have[gone].bit_count() >= self.pieces:
+            self.rates[gone], self.died = 0.0, self.now
         if self.now >= self.died + DETECT_S:
-            for flow in [f for f in self.flows if self.dead in (f.giver, f.taker)]:
+            for flow in [flow for flow in self.flows if gone in (flow.giver, flow.taker)]:
                 self.flows.remove(flow)
                 self.takers[flow.giver].discard(flow.taker)
-                for number in flow.pieces:
-                    self.asked[flow.taker] &= ~(1 << number) | self.have[flow.taker]
+                hung = sum(1 << number for number in flow.pieces)
+                self.asked[flow.taker] &= ~hung | self.have[flow.taker]

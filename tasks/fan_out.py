@@ -33,6 +33,7 @@ class Thing:
     failed: set[str] = field(default_factory=set)
     offers: int = 0
     useless: set[str] = field(default_factory=set)
+    planned: str | None = None
     asking: BoundedSemaphore = field(default_factory=lambda: BoundedSemaphore(1))
 
 
@@ -61,7 +62,12 @@ def maker(key: str) -> str | None:
     if this.holders:
         return None
     names = [each.name for each in state.inventory if each in state.active_hosts]
-    return next((each for each in names if each in this.lacking and each not in this.failed), None)
+    first = next((each for each in names if each in this.lacking and each not in this.failed), None)
+    if state.is_executing:
+        return first
+    # While a run is prepared hosts arrive in any order: one maker, whichever came first.
+    this.planned = this.planned or first
+    return this.planned
 
 
 def find(key: str, ask: Callable[[], list[str]]) -> None:
