@@ -88,8 +88,9 @@ def chain(fleet: Fleet, takers: list[str]) -> float:
     """From host to host, each passing on what comes: no integrity, no end if one dies."""
     children = []
     for index in range(len(takers) - 1, -1, -1):
-        on = f"| tee {PAYLOAD} | nc -N {fleet.address(takers[index + 1])} 9000"
-        end = on if index + 1 < len(takers) else f">{PAYLOAD}"
+        end = f">{PAYLOAD}"
+        if index + 1 < len(takers):
+            end = f"| tee {PAYLOAD} | nc -N {fleet.address(takers[index + 1])} 9000"
         children.append(fleet.begin(takers[index], f"timeout 120 nc -l 9000 {end}"))
         fleet.until(takers[index], "ss -Hltn sport = 9000 | grep -q .")
     begun = time.monotonic()
@@ -107,7 +108,7 @@ def swarm(fleet: Fleet, takers: list[str]) -> float:
         return {"address": addresses[name], "port": PORT, "peers": peers, "rate_limit": None}
 
     share = {**told(GIVER), "file": PAYLOAD, "sha256": fleet.sum, "torrent": "/data/x/torrent",
-             "idle_seconds": 20}  # fmt: skip
+             "idle_seconds": 20, "patience_seconds": 60}  # fmt: skip
     fleet.write(GIVER, "/data/x/share.json", json.dumps(share).encode())
     fleet.on(GIVER, "rm -f /data/x/torrent")
     giving = fleet.begin(GIVER, f"python3 {PROGRAM} share /data/x/share.json >/data/x/log 2>&1")

@@ -159,8 +159,8 @@
 #   others take both from it, and from each other. False: each for itself. Takes True or False.
 # fan_out = True
 
-#   TCP port on which hosts give to each other, open to these hosts alone and only as long as
-#   that takes. Takes a whole number from 1024 to 65535.
+#   TCP port on which hosts give to each other, the same on all of a site; it is open to these
+#   hosts alone, and only as long as that takes. Takes a whole number from 1024 to 65535.
 # fan_out_port = 6881
 
 #   MiB a second that a host may give to others. Takes a number above 0 and at most 100000 or

@@ -99,6 +99,14 @@ def broken(settings: Settings) -> Iterator[Broken]:
             "a port other than the server's",
             ("proof_port", "port"),
         )
+    if settings.fan_out and settings.fan_out_port in (settings.port, settings.proof_port):
+        other = "port" if settings.fan_out_port == settings.port else "proof_port"
+        yield Broken(
+            "fan_out_port",
+            settings.fan_out_port,
+            f"a port other than {other}'s",
+            ("fan_out_port", other),
+        )
     if settings.flash_attention == "off" and settings.cache_type_v not in UNQUANTIZED:
         yield Broken(
             "cache_type_v",

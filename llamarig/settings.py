@@ -240,8 +240,8 @@ class Settings(BaseModel):
         default=6881,
         ge=1024,
         le=65535,
-        description="TCP port on which hosts give to each other, open to these hosts alone and "
-        "only as long as that takes.",
+        description="TCP port on which hosts give to each other, the same on all of a site; it is "
+        "open to these hosts alone, and only as long as that takes.",
     )
     fan_out_limit_mib: float | None = Field(
         default=None, gt=0, le=100000, description="MiB a second that a host may give to others."

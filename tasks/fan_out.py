@@ -26,7 +26,9 @@ WAIT_SECONDS = 0.5
 class Thing:
     """lacking: hosts of this run without it, name to address (None: not known); holders: hosts of
     the site with it, in this run or not, None: not asked yet; failed: those that tried to make it
-    or to take it, and could not; offers: how often holders turned out to give nothing."""
+    or to take it, and could not; offers: how often what holders offered came to nothing; useless:
+    holders that could not offer it at all; planned: who makes it in a plan; here: those that are
+    in the operation that makes or takes it."""
 
     lacking: dict[str, str | None] = field(default_factory=dict)
     holders: list[str] | None = None
@@ -34,6 +36,7 @@ class Thing:
     offers: int = 0
     useless: set[str] = field(default_factory=set)
     planned: str | None = None
+    here: set[str] = field(default_factory=set)
     asking: BoundedSemaphore = field(default_factory=lambda: BoundedSemaphore(1))
 
 
@@ -61,13 +64,17 @@ def maker(key: str) -> str | None:
     this = thing(key)
     if this.holders:
         return None
-    names = [each.name for each in state.inventory if each in state.active_hosts]
-    first = next((each for each in names if each in this.lacking and each not in this.failed), None)
+    first = _first(this, {each.name for each in state.active_hosts})
     if state.is_executing:
         return first
     # While a run is prepared hosts arrive in any order: one maker, whichever came first.
     this.planned = this.planned or first
     return this.planned
+
+
+def _first(this: Thing, among: set[str]) -> str | None:
+    names = [each.name for each in state.inventory if each.name in among]
+    return next((each for each in names if each in this.lacking and each not in this.failed), None)
 
 
 def find(key: str, ask: Callable[[], list[str]]) -> None:
@@ -92,11 +99,17 @@ def made(key: str | None) -> None:
 def making(key: str | None) -> Iterator[None]:
     """Around what makes or takes it on the current host: however that ends, those who wait for
     this host learn whether it has it. An operation goes on until the last host is through it."""
+    if key is None or not state.is_executing:
+        yield
+        return
+    this = thing(key)
+    this.here.add(host.name)
     try:
         yield
     finally:
-        if key and state.is_executing and host.name in thing(key).lacking:
-            thing(key).failed.add(host.name)
+        this.here.discard(host.name)
+        if host.name in this.lacking:
+            this.failed.add(host.name)
 
 
 def came_to_nothing(key: str, offer: int) -> None:
@@ -110,20 +123,23 @@ def came_to_nothing(key: str, offer: int) -> None:
 def await_others(key: str, what: str, ask: Callable[[], list[str]]) -> bool:
     """Wait until somebody has it (True), or it is the current host's turn to make it (False).
 
-    what: what people read of it, "it downloads the model"; ask: as in `find`.
+    Only for hosts that are in the operation: with --serial, or more hosts than run at once, the
+    others come after this one. what: what people read of it, "it downloads the model"; ask: as in
+    `find`.
     """
     told: str | None = None
     while True:
+        gevent.sleep(WAIT_SECONDS)  # first: the others of this batch enter
         find(key, ask)
-        if thing(key).holders:
+        this = thing(key)
+        if this.holders:
             return True
-        who = maker(key)
+        who = _first(this, this.here)
         if who in (host.name, None):
             return False
         if who != told:
             told = who
             say(host.name, f"waits for {who}: {what}")
-        gevent.sleep(WAIT_SECONDS)
 
 
 def takers(key: str) -> dict[str, str]:

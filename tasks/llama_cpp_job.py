@@ -24,6 +24,8 @@ CONFIGURE_SECONDS = 600
 WEB_UI_SECONDS = 900
 INSTALL_SECONDS = 300
 CLEAN_SECONDS = 120
+# The kind of job that takes a release from other hosts.
+TAKING = "takerelease"
 # What one CUDA compiler takes, measured on b11434's .cu files (facts: about 0.7 GB).
 CUDA_JOB_BYTES = 700_000_000
 
@@ -127,14 +129,22 @@ def spec(
         ],
         files=files,
         nice=10,
+        instead_of=(TAKING,),
     )
+
+
+def packing(release: str, archive: str) -> jobs.Stage:
+    """The stage that makes a release one file, before others get it."""
+    pack = f'mkdir -p "${{1%/*}}" && {PACK} -C "$2" -cf "$1" .'
+    argv = ["/bin/sh", "-euc", pack, "pack", archive, f"{RELEASES}/{release}"]
+    return jobs.Stage("pack", argv, INSTALL_SECONDS, {"PATH": "/usr/bin:/bin", "LANG": "C.UTF-8"})
 
 
 def spec_from_hosts(
     settings: Settings, release: str, choice: Choice | None, found: sharing.Offer
 ) -> jobs.Spec:
     """The job that takes a release from hosts that have it, instead of the one that builds it."""
-    name, archive = f"build-{release}", f"{BUILD}/{release}.tar"
+    name, archive = f"{TAKING}-{release}", f"{BUILD}/{release}.tar"
     take = ["/usr/bin/python3", jobs.program(), "take", f"{JOBS}/{name}/take.json"]
     install = _script(
         "take-release.sh", archive, found.sha256, f"{RELEASES}/{release}", number(settings),
@@ -150,6 +160,7 @@ def spec_from_hosts(
             jobs.Stage("install", install, INSTALL_SECONDS, env),
         ],
         last_words=["/bin/rm", "-f", archive],
+        instead_of=("build",),
         files={"take.json": sharing.take(found, settings, archive, 0)},
         nice=5,
     )

@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterable
 from typing import TypeVar
 
 import gevent
+from gevent.lock import BoundedSemaphore
 from pyinfra.api.exceptions import FactProcessError, PyinfraError
 from pyinfra.api.host import Host
 
@@ -21,6 +22,7 @@ from llamarig.tasks.step import refused
 # For one host: its connection, sudo, and the answer.
 LIMIT_SECONDS = 20.0
 Answer = TypeVar("Answer")
+_visiting: dict[str, BoundedSemaphore] = {}
 
 
 def ask(hosts: Iterable[Host], command: str) -> dict[str, list[str] | None]:
@@ -41,7 +43,9 @@ def at(host: Host, do: Callable[[Host], Answer], limit_s: float = LIMIT_SECONDS)
                 return _do(host, do, arranged=sudo.arranged(host.name))
             if host.state.is_host_in_limit(host):
                 return None  # this run could not connect to it when it began
-            return _visit(host, do)
+            # One connection at a time: each host has place for one.
+            with _visiting.setdefault(host.name, BoundedSemaphore(1)):
+                return _visit(host, do)
     except (*connection.LOST, FactProcessError, PyinfraError):
         return None
 

@@ -46,8 +46,9 @@ def _kind(settings: Settings) -> str | None:
     processor = "any" if settings.portable else host.get_fact(Processor)
     if isinstance(chosen, str) or machine is None or processor is None:
         return None
-    source = [settings.llama_cpp_source, settings.llama_cpp_url, settings.llama_cpp_tag]
-    # What the tag names is the same for all of a site: llamarig.lock holds it.
+    # What a tag names is the same for all of a site: llamarig.lock holds it.
+    source = [settings.llama_cpp_source, settings.llama_cpp_url, settings.llama_cpp_tag,
+              settings.llama_cpp_commit, settings.llama_cpp_sha256]  # fmt: skip
     what = [source, flags(settings, "0" * 40, chosen), settings.web_ui,
             chosen.version if chosen else None]  # fmt: skip
     where = [machine.distribution, machine.version, machine.architecture, processor]
@@ -73,13 +74,16 @@ def builds(settings: Settings) -> bool:
     this = key(settings)
     if this is None:
         return True
+    if host.name not in fan_out.thing(this).lacking:
+        return False  # nobody is asked for what is there
     fan_out.find(this, lambda: _holders(this.split()[1]))
     return fan_out.maker(this) == host.name
 
 
 def _holders(kind_: str) -> list[str]:
     """Hosts of the site that have such a release."""
-    asked = [each for each in state.inventory if site.settings_of(each.name)]
+    known = [(each, site.settings_of(each.name)) for each in state.inventory]
+    asked = [each for each, settings in known if settings and settings.fan_out]
     wanted = shlex.quote(f'"build_kind": "{kind_}"')
     answers = others.ask(asked, f"grep -ls {wanted} {RELEASES}/*/release.json; true")
     return [name for name, answer in answers.items() if answer]
@@ -91,9 +95,10 @@ def bring(settings: Settings, release: str) -> Generator[PyinfraCommand, None, b
     this, chosen = key(settings), choice.current(settings)
     if this is None or isinstance(chosen, str):
         return False
+    archive = f"{ARCHIVES}/{release}.tar"
     payload = sharing.Payload(
         "release", release, sharing.RELEASE_SECONDS, lambda there: _archive(there, release),
-        last_words=["/bin/rm", "-f", f"{ARCHIVES}/{release}.tar"],
+        before=[llama_cpp_job.packing(release, archive)], last_words=["/bin/rm", "-f", archive],
     )  # fmt: skip
     return (
         yield from sharing.bring(
@@ -104,10 +109,8 @@ def bring(settings: Settings, release: str) -> Generator[PyinfraCommand, None, b
 
 
 def _archive(there: Host, release: str) -> tuple[str, str] | None:
-    """The release as one file on a host that has it, and the sha256 that it had when it was new."""
-    folder, archive = f"{RELEASES}/{release}", f"{ARCHIVES}/{release}.tar"
-    pack = f"{llama_cpp_job.PACK} -C {folder} -cf {archive} ."
-    lines = others.answer(there, f"mkdir -p {ARCHIVES} && {pack} && cat {folder}/release.sha256")
-    if not lines or not SHA256.fullmatch(lines[-1].strip()):
+    """Where a host that has the release packs it, and the sha256 that it had when it was new."""
+    lines = others.answer(there, f"cat {RELEASES}/{release}/release.sha256")
+    if not lines or not SHA256.fullmatch(lines[0].strip()):
         return None
-    return archive, lines[-1].strip()
+    return f"{ARCHIVES}/{release}.tar", lines[0].strip()

@@ -29,6 +29,8 @@ MIB = 2**20
 # More givers make nothing faster: takers give to each other.
 MOST_GIVERS = 3
 IDLE_SECONDS = 30
+# Until the first taker comes: other holders may take longer to read their file.
+PATIENCE_SECONDS = 120
 STALL_SECONDS = 30
 LINGER_SECONDS = 2
 # Times that a host waits for others; then it helps itself.
@@ -48,15 +50,22 @@ KINDS = ("sharemodel", "sharerelease")
 class Payload:
     """What is given: kind (model or release), a name for its jobs, seconds that it may take.
 
-    file: has a holder make the file ready, as root; its path and the sha256 that it must have,
-    None: that holder can't. last_words: an argv for the holder, when its job is over.
+    file: asks a holder, as root, for the file's path and the sha256 that it must have, None: that
+    holder can't. before: stages of the holder's job that make the file. last_words: an argv for
+    the holder, when its job is over.
     """
 
     kind: str
     name: str
     limit_s: int
     file: Callable[[Host], tuple[str, str] | None]
+    before: list[jobs.Stage] = field(default_factory=list)
     last_words: list[str] = field(default_factory=list)
+
+    @property
+    def job(self) -> str:
+        """The name of a holder's job."""
+        return f"share{self.kind}-{self.name}"
 
 
 @dataclass
@@ -69,8 +78,8 @@ class Offer:
     sha256: str
 
 
-# By the thing, and by how often holders gave nothing.
-_offers: dict[tuple[str, int], Offer | None] = {}
+# By the thing, its name, and by how often an offer came to nothing.
+_offers: dict[tuple[str, str, int], Offer | None] = {}
 _offering: dict[str, BoundedSemaphore] = {}
 
 
@@ -86,7 +95,7 @@ def _ends(settings: Settings, own: str, everybody: dict[str, str]) -> dict[str, 
 
 def offer(key: str, payload: Payload, settings: Settings) -> Offer | None:
     """Have the thing's holders give it, once for all takers; None where none of them can."""
-    this = (key, fan_out.thing(key).offers)
+    this = (key, payload.name, fan_out.thing(key).offers)
     with _offering.setdefault(key, BoundedSemaphore(1)):
         if this not in _offers:
             _offers[this] = _offer(key, payload, settings)
@@ -131,17 +140,16 @@ def _give(
     if own is None or file is None:
         return None
     path, sha256 = file
-    name = f"share{payload.kind}-{payload.name}"
-    folder = f"{JOBS}/{name}"
+    folder = f"{JOBS}/{payload.job}"
     torrent = f"{folder}/torrent"
     config = {
         **_ends(settings, own, takers),
-        "file": path, "sha256": sha256, "torrent": torrent, "idle_seconds": IDLE_SECONDS,
+        "file": path, "sha256": sha256, "torrent": torrent, "idle_seconds": IDLE_SECONDS, "patience_seconds": PATIENCE_SECONDS,
     }  # fmt: skip
     share = ["/usr/bin/python3", jobs.program(), "share", f"{folder}/share.json"]
     spec = jobs.Spec(
-        name=name, title=f"give {payload.name} to {len(takers)} hosts", unit="hosts",
-        stages=[jobs.Stage("share", share, payload.limit_s, ENVIRONMENT)],
+        name=payload.job, title=f"give {payload.name} to {len(takers)} hosts", unit="hosts",
+        stages=[*payload.before, jobs.Stage("share", share, payload.limit_s, ENVIRONMENT)],
         files={"share.json": json.dumps(config, indent=2)}, nice=5, instead_of=KINDS,
         last_words=payload.last_words,
     )  # fmt: skip
@@ -186,6 +194,8 @@ def bring(
     what: what people read while they wait, "it builds b11434"; ask: the site, who has it; job: the
     one that takes an offer.
     """
+    if fan_out.thing(key).lacking.get(host.name) is None:
+        return False  # no address that the others could give to
     for _ in range(MOST_OFFERS):
         if not fan_out.await_others(key, what, ask):
             return False
@@ -200,8 +210,19 @@ def bring(
             if reason is None:
                 return True
             say(host.name, reason)
+            # The others go on taking: offering it anew would stop them.
+            if _given(found, payload):
+                continue
         fan_out.came_to_nothing(key, this)
     return False
+
+
+def _given(found: Offer, payload: Payload) -> bool:
+    """Whether a holder's job still runs."""
+    givers = [each for each in state.inventory if each.name in found.givers]
+    return any(
+        others.at(each, lambda there: not jobs.poll(there, payload.job).over) for each in givers
+    )
 
 
 def take(found: Offer, settings: Settings, target: str, spare: int) -> str:

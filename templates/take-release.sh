@@ -7,6 +7,10 @@ fi
 rm -rf "$3.partial"
 mkdir -p "$3.partial"
 tar -xf "$1" --no-same-owner -C "$3.partial"
+if ! grep -q "^  \"id\": \"${3##*/}\",\$" "$3.partial/release.json"; then
+    echo "llamarig: $1 is another release than ${3##*/}"
+    exit 1
+fi
 runs "$3.partial" "$4" "$5"
 rm -rf "$3.partial/stub"
 printf '%s\n' "$2" >"$3.partial/release.sha256"

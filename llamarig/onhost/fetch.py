@@ -133,6 +133,7 @@ def _bring(config: dict[str, Any], place: Place, lock: int) -> None:
     # The client takes any file of that name for the right one: beside a wrong one curl is used.
     if config.get("xet") and not os.path.lexists(place.blob):
         hub_cache.remove(place.partial)
+        hub_cache.remove(growing(place.partial))
         _check_space(config, place)
         hub_client.prepare(config)
         hub_client.download(config, place)

@@ -1,7 +1,8 @@
 """A holder's part: give a verified file to the hosts that were named, then stop listening.
 
 `share.json` has file, sha256, torrent (where the metadata is put, for the controller to read),
-address, port, peers, rate_limit (bytes a second, or null) and idle_seconds.
+address, port, peers, rate_limit (bytes a second, or null), patience_seconds (until the first taker
+comes) and idle_seconds (without any, from then on).
 """
 
 from __future__ import annotations
@@ -12,7 +13,7 @@ from collections.abc import Callable
 
 from llamarig.onhost import digest, torrent
 from llamarig.onhost.files import read_json
-from llamarig.onhost.swarm import POLL_SECONDS, Ends, Swarm
+from llamarig.onhost.swarm import POLL_SECONDS, Ends, Swarm, library
 
 
 def _write(path: str, content: bytes) -> None:
@@ -22,15 +23,18 @@ def _write(path: str, content: bytes) -> None:
     os.replace(temporary, path)
 
 
-def give(swarm: Swarm, peers: set[str], idle_s: float, tell: Callable[[int, int], None]) -> None:
-    """Until all peers are complete, or nobody was connected for `idle_s` seconds."""
-    seen = time.monotonic()
-    while time.monotonic() - seen < idle_s:
+def give(
+    swarm: Swarm, peers: set[str], patience_s: float, idle_s: float,
+    tell: Callable[[int, int], None],
+) -> None:  # fmt: skip
+    """Until all peers are complete, or none was connected for too long."""
+    seen, limit = time.monotonic(), patience_s
+    while time.monotonic() - seen < limit:
         status = swarm.look()
         if peers <= swarm.complete:
             return
         if status.num_peers:
-            seen = time.monotonic()
+            seen, limit = time.monotonic(), idle_s
         swarm.knock()
         tell(len(swarm.complete & peers), len(peers))
         time.sleep(POLL_SECONDS)
@@ -39,13 +43,15 @@ def give(swarm: Swarm, peers: set[str], idle_s: float, tell: Callable[[int, int]
 def main(path: str) -> int:
     """Share what the config at `path` names, as long as somebody takes it."""
     config = read_json(path)
+    library()  # before a large file is read for nothing
     made = torrent.make(config["file"], config["sha256"], digest.Seldom())
     ends = Ends(config["address"], config["port"], config["peers"], config["rate_limit"])
     swarm = Swarm(config["file"], made, ends, whole=True)
     # Only now: who reads it may connect at once.
     _write(config["torrent"], made)
     try:
-        give(swarm, set(ends.peers), config["idle_seconds"], digest.Seldom())
+        patience, idle = config["patience_seconds"], config["idle_seconds"]
+        give(swarm, set(ends.peers), patience, idle, digest.Seldom())
     finally:
         swarm.leave()
     return 0

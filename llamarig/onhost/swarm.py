@@ -25,6 +25,9 @@ SETTINGS = {
     "enable_lsd": False,
     "enable_upnp": False,
     "enable_natpmp": False,
+    # On the port that was named, or on none: the other end's knocking does as well.
+    "max_retry_port_bind": 0,
+    "listen_system_port_fallback": False,
     # Plain TCP: uTP gives way to other traffic, which a bounded link does not need.
     "enable_incoming_utp": False,
     "enable_outgoing_utp": False,

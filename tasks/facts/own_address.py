@@ -9,7 +9,8 @@ from pyinfra.api.facts import FactBase
 
 
 class OwnAddress(FactBase[str | None]):
-    """The host's end of the SSH connection, an IP address; None where there is no such connection.
+    """The host's end of the SSH connection, an IP address; None where there is no such connection,
+    or one through a tunnel that ends on the host itself.
 
     Asked without sudo, which takes the variable away.
     """
@@ -22,6 +23,7 @@ class OwnAddress(FactBase[str | None]):
         if len(words) != 4:
             return None
         try:
-            return str(ipaddress.ip_address(words[2]))
+            found = ipaddress.ip_address(words[2])
         except ValueError:
             raise FactProcessError(f"SSH_CONNECTION names no address: {words[2]!r}") from None
+        return None if found.is_loopback or found.is_unspecified else str(found)

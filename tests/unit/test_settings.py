@@ -159,6 +159,10 @@ def test_keys_of_others_are_let_through() -> None:
             "proof_port: found 8080, allowed: a port other than the server's",
         ),
         (
+            {"fan_out_port": 18080},
+            "fan_out_port: found 18080, allowed: a port other than proof_port's",
+        ),
+        (
             {"flash_attention": "off"},
             "cache_type_v: found 'q8_0', allowed: f32, f16 or bf16 while flash_attention is "
             '"off" (llama-server refuses the rest)',

@@ -56,7 +56,8 @@ class Hosts:
         file.write_bytes(self.content)
         digest = hashlib.sha256(self.content).hexdigest()
         child = self.start("share", name, own, peers, file=str(file), sha256=digest,
-                           torrent=str(metadata), idle_seconds=idle)  # fmt: skip
+                           torrent=str(metadata), idle_seconds=idle,
+                           patience_seconds=idle)  # fmt: skip
         until(metadata.exists)
         return child
 
