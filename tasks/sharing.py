@@ -144,7 +144,8 @@ def _give(
     torrent = f"{folder}/torrent"
     config = {
         **_ends(settings, own, takers),
-        "file": path, "sha256": sha256, "torrent": torrent, "idle_seconds": IDLE_SECONDS, "patience_seconds": PATIENCE_SECONDS,
+        "file": path, "sha256": sha256, "torrent": torrent, "idle_seconds": IDLE_SECONDS,
+        "patience_seconds": PATIENCE_SECONDS,
     }  # fmt: skip
     share = ["/usr/bin/python3", jobs.program(), "share", f"{folder}/share.json"]
     spec = jobs.Spec(
