@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import shutil
 import subprocess
@@ -15,7 +16,9 @@ from pyinfra.api.exceptions import FactProcessError
 from llamarig.onhost.bundle import build as build_bundle
 from llamarig.onhost.fatbinary import Architectures, architectures
 from llamarig.onhost.release import compilers, refusal
+from llamarig.tasks import llama_cpp_job
 from llamarig.tasks.facts.release import Release, ReleaseHelp
+from llamarig.tasks.llama_cpp_job import PACK
 
 ROOT = Path(__file__).resolve().parents[2]
 RECORDED = ROOT / "tests" / "recorded" / "release"
@@ -27,9 +30,9 @@ VERSION = (
 )
 
 
-def shell(template: str, *arguments: object) -> subprocess.CompletedProcess[str]:
-    """Run a stage as the job does."""
-    text = (TEMPLATES / template).read_text()
+def shell(template: str, *arguments: object, after: str = "") -> subprocess.CompletedProcess[str]:
+    """Run a stage as the job does; after: a script of functions that it calls."""
+    text = "".join((TEMPLATES / each).read_text() for each in (after, template) if each)
     return subprocess.run(
         ["/bin/sh", "-euc", text, template, *map(str, arguments)],
         env={**PATH, "HOME": "/nonexistent"}, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
@@ -115,8 +118,16 @@ class Job:
         self, built: Path, home: str = "", page: str = ""
     ) -> subprocess.CompletedProcess[str]:
         return shell(
-            "install-release.sh", built, self.release, 11434, home, self.program, self.config, page
-        )
+            "install-release.sh", built, self.release, 11434, home, self.program, self.config,
+            page, PACK, after="release-version.sh",
+        )  # fmt: skip
+
+    def pack(self) -> tuple[Path, str]:
+        """The release as one file, as a holder's job makes it, and the sha256 it was noted with."""
+        archive = self.release.parent / "b11434-x.tar"
+        packing = llama_cpp_job.packing("b11434-x", str(archive)).argv[:-1]
+        subprocess.run([*packing, str(self.release)], check=True)
+        return archive, (self.release / "release.sha256").read_text().strip()
 
 
 def cuda(architecture: int) -> dict[str, Any]:
@@ -140,6 +151,49 @@ def test_a_release_is_installed_with_its_manifest(tmp_path: Path) -> None:
     assert manifest["compilers"]["CUDA host"]["version"][0].isdigit()
     assert (job.release / "help.txt").read_text() == "-m, --model FNAME    file\n"
     assert not job.release.with_suffix(".partial").exists()
+
+
+@pytest.fixture
+def given(tmp_path: Path) -> Job:
+    """A host that built a release."""
+    job = Job(tmp_path, None)
+    assert job.install(tree(tmp_path / "build", None)).returncode == 0
+    return job
+
+
+def take(archive: Path, sha256: str, release: Path) -> subprocess.CompletedProcess[str]:
+    return shell("take-release.sh", archive, sha256, release, 11434, "", after="release-version.sh")
+
+
+def test_a_release_that_was_taken_can_be_given_on(given: Job, tmp_path: Path) -> None:
+    archive, sha256 = given.pack()
+    assert hashlib.sha256(archive.read_bytes()).hexdigest() == sha256
+    taken = tmp_path / "taken" / "b11434-x"
+    done = take(archive, sha256, taken)
+    assert done.returncode == 0, done.stdout
+    assert (taken / "release.json").read_text() == (given.release / "release.json").read_text()
+    given.release = taken
+    again, noted = given.pack()
+    assert hashlib.sha256(again.read_bytes()).hexdigest() == noted == sha256
+
+
+@pytest.mark.parametrize(
+    ("what", "line"),
+    [("rot", "does not have sha256"), ("id", "is another release than b11434-y")],
+)
+def test_a_release_that_is_not_the_one_never_gets_its_name(
+    given: Job, tmp_path: Path, what: str, line: str
+) -> None:
+    archive, sha256 = given.pack()
+    taken = tmp_path / "taken" / ("b11434-y" if what == "id" else "b11434-x")
+    if what == "rot":
+        content = bytearray(archive.read_bytes())
+        content[600] ^= 1
+        archive.write_bytes(content)
+    done = take(archive, sha256, taken)
+    assert done.returncode == 1
+    assert line in done.stdout
+    assert not taken.exists()
 
 
 def test_a_release_for_another_architecture_never_gets_its_name(tmp_path: Path) -> None:
