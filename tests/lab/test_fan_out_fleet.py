@@ -38,7 +38,8 @@ def test_six_hosts_cost_one_build_and_one_download(site: Any, lab: Lab) -> None:
     )
     assert [ran.host(host)["release_from"] for host in HOSTS] == ["build", *["hosts"] * 5]
     assert [ran.host(host)["model_from"] for host in HOSTS] == ["hub", *["hosts"] * 5]
-    assert fleet.downloads() == pytest.approx(1, abs=0.01)
+    # Every run reads the file's header at the hub besides, some hundred kB.
+    assert fleet.downloads() == pytest.approx(1, abs=0.1)
     again = site.run("up")
     assert (again.code, {again.host(host)["changed"] for host in HOSTS}) == (0, {0}), again.output
     for host in HOSTS:
