@@ -14,6 +14,7 @@ from typing import Any
 
 import pytest
 import serving
+from made import made_lab
 
 from llamarig.rehearsal import snapshot
 from llamarig.rehearsal.lab import Lab
@@ -109,14 +110,10 @@ def lab(request: pytest.FixtureRequest) -> Iterator[Lab]:
     """A lab of the module's own, with hub and git origin; removed whatever happens. Its host is
     empty, or deployed to if the module says FROM_DEPLOYED."""
     name = request.module.__name__.removeprefix("test_").replace("_", "")
-    made = Lab(f"{name[:6]}{os.getpid() % 1000}")
     ready = getattr(request.module, "FROM_DEPLOYED", False)
     start = request.getfixturevalue("deployed") if ready else None
-    try:
-        made.up(1, snapshot=start, services=True, agreed=lambda question: True)
+    with made_lab(name[:6], 1, snapshot=start, services=True) as made:
         yield made
-    finally:
-        made.down()
 
 
 @pytest.fixture(scope="module")

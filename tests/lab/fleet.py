@@ -57,6 +57,23 @@ class Fleet:
         return name
 
 
+def cut(
+    site: Any, verb: str, at: Callable[[Any], object], do: Callable[[], object],
+    mend: Callable[[], object], **changes: Any,
+) -> tuple[int, str]:  # fmt: skip
+    """Run a command; `do` something where it has come to `at`, which gets its process, and let it
+    end. Its status and output; `mend` is called whatever happens."""
+    child = site.start(verb, **changes)
+    try:
+        at(child)
+        do()
+        output, _ = child.communicate(timeout=2 * LIMIT_SECONDS)
+    finally:
+        child.kill()
+        mend()
+    return child.returncode, output
+
+
 def until(happened: Callable[[], Any], what: str) -> None:
     end = time.monotonic() + LIMIT_SECONDS
     while not happened():

@@ -8,6 +8,7 @@ import random
 from collections.abc import Iterator
 
 import pytest
+from made import made_lab
 
 from llamarig import unit_words
 from llamarig.rehearsal.lab import Lab
@@ -47,12 +48,8 @@ def arguments() -> list[str]:
 @pytest.fixture(scope="module")
 def lab() -> Iterator[Lab]:
     """A host of the module's own, without hub and origin."""
-    made = Lab(f"argv{os.getpid() % 1000}")
-    try:
-        made.up(1, agreed=lambda question: True)
+    with made_lab("argv", 1) as made:
         yield made
-    finally:
-        made.down()
 
 
 def as_root(lab: Lab, command: str) -> str:

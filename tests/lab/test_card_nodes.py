@@ -12,6 +12,7 @@ import time
 from collections.abc import Iterator
 
 import pytest
+from made import made_lab
 
 from llamarig.rehearsal.lab import Lab
 from llamarig.settings import Settings
@@ -38,13 +39,11 @@ WantedBy=basic.target
 @pytest.fixture(scope="module")
 def lab() -> Iterator[Lab]:
     """A host with the unit of a CUDA generation, and a program in the place of llama-server."""
-    made = Lab(f"nodes{os.getpid() % 1000}")
     settings = Settings(api_key="none", hf_home="/var/lib/hf")
     rendered = generation.render(settings, 1, "b1", "/var/lib/m.gguf", "f" * 64, systemd=252)
     waiting = nodes.unit(settings)
     assert waiting
-    try:
-        made.up(1, agreed=lambda question: True)
+    with made_lab("nodes", 1) as made:
         as_root(made, "useradd --system llamarig; mkdir -p /var/lib/hf")
         put(made, f"/etc/systemd/system/{LIVE}", rendered.files[LIVE])
         put(made, nodes.PATH, waiting)
@@ -57,8 +56,6 @@ def lab() -> Iterator[Lab]:
         )
         as_root(made, "sync")
         yield made
-    finally:
-        made.down()
 
 
 def as_root(lab: Lab, command: str) -> str:

@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 from fleet import SHARES, Fleet
+from made import made_lab
 
 from llamarig.rehearsal.lab import Lab
 
@@ -21,12 +22,8 @@ HOSTS = [f"gpu{number:02}" for number in range(1, 7)]
 
 @pytest.fixture(scope="module")
 def lab() -> Iterator[Lab]:
-    made = Lab(f"fansix{os.getpid() % 1000}")
-    try:
-        made.up(6, services=True, agreed=lambda question: True)
+    with made_lab("fansix", 6, services=True) as made:
         yield made
-    finally:
-        made.down()
 
 
 def test_six_hosts_cost_one_build_and_one_download(site: Any, lab: Lab) -> None:

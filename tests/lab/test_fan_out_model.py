@@ -7,7 +7,8 @@ from collections.abc import Iterator
 from typing import Any
 
 import pytest
-from fleet import FORGET_MODEL, MODELS, SHARES, Fleet
+from fleet import FORGET_MODEL, MODELS, SHARES, Fleet, cut
+from made import made_lab
 
 from llamarig.rehearsal.lab import Lab
 
@@ -26,12 +27,8 @@ OTHERS = "the model, whole, on all hosts that are up"
 @pytest.fixture(scope="module")
 def lab() -> Iterator[Lab]:
     """Three bare hosts."""
-    made = Lab(f"fanm{os.getpid() % 1000}")
-    try:
-        made.up(3, services=True, agreed=lambda question: True)
+    with made_lab("fanm", 3, services=True) as made:
         yield made
-    finally:
-        made.down()
 
 
 @pytest.fixture(scope="module")
@@ -87,15 +84,11 @@ def test_a_host_outside_of_the_run_gives_it(site: Any, fleet: Fleet, sha256: str
 def test_a_host_that_goes_down_spoils_nothing(site: Any, fleet: Fleet, sha256: str) -> None:
     before = fleet.downloads()
     slow(fleet)
-    child = site.start("models get")
-    try:
-        fleet.until("gpu02", COPYING)
-        fleet.lab.kill("gpu02")
-        output, _ = child.communicate(timeout=300)
-    finally:
-        child.kill()
-        fleet.lab.restart("gpu02")
-    assert child.returncode == 1, output
+    code, output = cut(
+        site, "models get", lambda _: fleet.until("gpu02", COPYING),
+        lambda: fleet.lab.kill("gpu02"), lambda: fleet.lab.restart("gpu02"),
+    )  # fmt: skip
+    assert code == 1, output
     assert "gpu02" in output
     assert fleet.model("gpu03") == sha256
     fleet.lab.shape("gpu02", None)
@@ -109,15 +102,11 @@ def test_a_host_that_goes_down_spoils_nothing(site: Any, fleet: Fleet, sha256: s
 @pytest.mark.cell("a host's link dies silently while it copies the model", OTHERS)
 def test_a_silent_link_fails_that_host_alone(site: Any, fleet: Fleet, sha256: str) -> None:
     slow(fleet)
-    child = site.start("models get")
-    try:
-        fleet.until("gpu02", COPYING)
-        fleet.lab.unplug("gpu02")
-        output, _ = child.communicate(timeout=300)
-    finally:
-        child.kill()
-        fleet.lab.plug("gpu02")
-    assert child.returncode == 1, output
+    code, output = cut(
+        site, "models get", lambda _: fleet.until("gpu02", COPYING),
+        lambda: fleet.lab.unplug("gpu02"), lambda: fleet.lab.plug("gpu02"),
+    )  # fmt: skip
+    assert code == 1, output
     assert "the connection was lost" in output
     assert fleet.model("gpu03") == sha256
     assert site.run("models get").code == 0
@@ -129,16 +118,16 @@ def test_a_silent_link_fails_that_host_alone(site: Any, fleet: Fleet, sha256: st
 def test_the_hub_stands_in_for_a_holder_that_died(site: Any, fleet: Fleet, sha256: str) -> None:
     before = fleet.downloads()
     slow(fleet)
-    child = site.start("models get")
-    try:
-        fleet.until("gpu02", COPYING)
+
+    def only_holder_gone() -> None:
         fleet.lab.kill("gpu01")
         for host in HOSTS[1:]:
             fleet.lab.shape(host, None)
-        output, _ = child.communicate(timeout=300)
-    finally:
-        child.kill()
-        fleet.lab.restart("gpu01")
+
+    _, output = cut(
+        site, "models get", lambda _: fleet.until("gpu02", COPYING), only_holder_gone,
+        lambda: fleet.lab.restart("gpu01"),
+    )  # fmt: skip
     # One of the two got it from there, the other from that one.
     assert fleet.downloads() == pytest.approx(before + 1, abs=0.01), output
     assert [fleet.model(host) for host in HOSTS[1:]] == [sha256] * 2
@@ -148,15 +137,16 @@ def test_the_hub_stands_in_for_a_holder_that_died(site: Any, fleet: Fleet, sha25
 def test_a_slow_host_delays_nobody_else(site: Any, fleet: Fleet, sha256: str) -> None:
     slow(fleet)
     fleet.lab.shape("gpu03", SLOWER)
-    child = site.start("models get")
-    try:
-        fleet.until("gpu02", f"ls {MODELS}/hub/models--*/blobs/{sha256}")
+    done = f"ls {MODELS}/hub/models--*/blobs/{sha256}"
+
+    def go_on() -> None:
         fleet.on("gpu03", COPYING)  # it has a long way to go
         fleet.lab.shape("gpu03", None)
-        output, _ = child.communicate(timeout=300)
-    finally:
-        child.kill()
-    assert child.returncode == 0, output
+
+    code, output = cut(
+        site, "models get", lambda _: fleet.until("gpu02", done), go_on, lambda: None
+    )
+    assert code == 0, output
     assert fleet.model("gpu03") == sha256
 
 

@@ -7,7 +7,8 @@ from collections.abc import Iterator
 from typing import Any
 
 import pytest
-from fleet import FORGET_RELEASES, SHARES, Fleet
+from fleet import FORGET_RELEASES, SHARES, Fleet, cut
+from made import made_lab
 
 from llamarig.rehearsal.lab import Lab
 
@@ -29,13 +30,9 @@ EVERYBODY = "the release on all hosts that are up"
 @pytest.fixture(scope="module")
 def lab() -> Iterator[Lab]:
     """Three bare hosts of this machine's release, and two of another."""
-    made = Lab(f"fanr{os.getpid() % 1000}")
-    try:
-        made.up(3, services=True, agreed=lambda question: True)
+    with made_lab("fanr", 3, services=True) as made:
         made.up(5, services=True, agreed=lambda question: True, release="trixie")
         yield made
-    finally:
-        made.down()
 
 
 @pytest.fixture(scope="module")
@@ -67,15 +64,11 @@ def test_each_kind_is_built_once(site: Any, fleet: Fleet) -> None:
 @pytest.mark.cell("the builder goes down while it builds", EVERYBODY)
 def test_another_host_builds_when_the_builder_dies(site: Any, fleet: Fleet) -> None:
     fleet.all(HOSTS, FORGET_RELEASES)
-    child = site.start(FIRST_KIND)
-    try:
-        fleet.until("gpu01", COMPILES)
-        fleet.lab.kill("gpu01")
-        output, _ = child.communicate(timeout=600)
-    finally:
-        child.kill()
-        fleet.lab.restart("gpu01")
-    assert child.returncode == 1, output
+    code, output = cut(
+        site, FIRST_KIND, lambda _: fleet.until("gpu01", COMPILES),
+        lambda: fleet.lab.kill("gpu01"), lambda: fleet.lab.restart("gpu01"),
+    )  # fmt: skip
+    assert code == 1, output
     assert fleet.release("gpu02") == fleet.release("gpu03")
     fleet.on("gpu02", "command -v g++")
     fleet.on("gpu03", "! command -v g++")
@@ -106,17 +99,18 @@ def test_a_host_that_goes_down_mid_copy_goes_on_later(site: Any, fleet: Fleet) -
     fleet.all(HOSTS[1:], FORGET_RELEASES)
     for host in HOSTS:
         fleet.lab.shape(host, "40mbit")
-    child = site.start(FIRST_KIND)
-    try:
-        fleet.until("gpu02", f"test -s /var/lib/llamarig/build/{name}.tar.lan")
-        fleet.lab.kill("gpu02")
-        output, _ = child.communicate(timeout=600)
-    finally:
-        child.kill()
+
+    def restart() -> None:
         fleet.lab.restart("gpu02")
         for host in HOSTS:
             fleet.lab.shape(host, None)
-    assert child.returncode == 1, output
+
+    copying = f"test -s /var/lib/llamarig/build/{name}.tar.lan"
+    code, output = cut(
+        site, FIRST_KIND, lambda _: fleet.until("gpu02", copying),
+        lambda: fleet.lab.kill("gpu02"), restart,
+    )  # fmt: skip
+    assert code == 1, output
     assert fleet.release("gpu03") == name
     again = site.run(FIRST_KIND)
     assert (again.code, origins(again)["gpu02"]) == (0, "hosts"), again.output

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from made import made_lab
 from processes import command_lines
 
 from llamarig.api_key import FORM
@@ -54,12 +55,8 @@ OnHost = Callable[[str, str], str]
 
 @pytest.fixture(scope="module")
 def lab() -> Iterator[Lab]:
-    made = Lab(f"keys{os.getpid() % 1000}")
-    try:
-        made.up(2, services=True, agreed=lambda question: True)
+    with made_lab("keys", 2, services=True) as made:
         yield made
-    finally:
-        made.down()
 
 
 @pytest.fixture(scope="module")

@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from made import made_lab
 
 from llamarig.rehearsal.lab import Lab
 from llamarig.reports import fleet, page, palette
@@ -65,12 +66,8 @@ def hostile() -> dict[str, Any]:
 
 @pytest.fixture(scope="module")
 def lab() -> Iterator[Lab]:
-    made = Lab(f"pages{os.getpid() % 1000}")
-    try:
-        made.up(1, agreed=lambda question: True)
+    with made_lab("pages", 1) as made:
         yield made
-    finally:
-        made.down()
 
 
 @pytest.fixture(scope="module")

@@ -10,7 +10,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from fleet import cut
 from lock_holder import held_lock
+from made import made_lab
 
 from llamarig.rehearsal.lab import Lab
 
@@ -33,12 +35,8 @@ UNTOUCHED = "what served before, on the hosts that were left"
 @pytest.fixture(scope="module")
 def lab(deployed: str) -> Iterator[Lab]:
     """Three hosts that serve the same proven generation."""
-    made = Lab(f"roll{os.getpid() % 1000}")
-    try:
-        made.up(3, snapshot=deployed, services=True, agreed=lambda question: True)
+    with made_lab("roll", 3, snapshot=deployed, services=True) as made:
         yield made
-    finally:
-        made.down()
 
 
 @pytest.fixture(scope="module")
@@ -198,16 +196,16 @@ def test_a_host_that_goes_down_while_it_proves_serves_what_it_did(
     site: Any, lab: Lab, on: OnHost
 ) -> None:
     assert site.run("up", context=4160).code == 0
-    child = site.start("up", context=4192)
-    try:
+
+    def in_its_proof(child: subprocess.Popen[str]) -> None:
         until(child, "wave 1 of 2: gpu02")
         proving(on, "gpu02")
-        lab.kill("gpu02")
-        output, _ = child.communicate(timeout=300)
-    finally:
-        child.kill()
-        lab.restart("gpu02")
-    assert child.returncode == 1, output
+
+    code, output = cut(
+        site, "up", in_its_proof, lambda: lab.kill("gpu02"), lambda: lab.restart("gpu02"),
+        context=4192,
+    )  # fmt: skip
+    assert code == 1, output
     assert "left as they are" in output
     settle(on, "gpu02")
     assert serving(on) == {"gpu01": "-c 4192", "gpu02": "-c 4160", "gpu03": "-c 4160"}
@@ -219,17 +217,17 @@ def test_a_host_that_goes_down_while_it_proves_serves_what_it_did(
 @pytest.mark.cell("a host goes down in a wave while it switches", "the old or the new one, there")
 def test_a_host_that_goes_down_while_it_switches_converges(site: Any, lab: Lab, on: OnHost) -> None:
     assert site.run("up", context=4224).code == 0
-    child = site.start("up", context=4256)
     switching = "systemctl list-units --plain --no-legend 'llamarig-switch-*' | grep -q ."
-    try:
+
+    def in_its_switch(child: subprocess.Popen[str]) -> None:
         until(child, "wave 1 of 2: gpu02")
         on("gpu02", f"until {switching}; do sleep 0.02; done")
-        lab.kill("gpu02")
-        output, _ = child.communicate(timeout=300)
-    finally:
-        child.kill()
-        lab.restart("gpu02")
-    assert child.returncode == 1, output
+
+    code, output = cut(
+        site, "up", in_its_switch, lambda: lab.kill("gpu02"), lambda: lab.restart("gpu02"),
+        context=4256,
+    )  # fmt: skip
+    assert code == 1, output
     settle(on, "gpu02")
     assert serving(on)["gpu02"] in ("-c 4224", "-c 4256")
     assert serving(on)["gpu03"] == "-c 4224"

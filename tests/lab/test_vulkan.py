@@ -12,6 +12,7 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
+from made import made_lab
 
 from llamarig.rehearsal import model
 from llamarig.rehearsal.lab import Lab
@@ -33,12 +34,8 @@ VULKAN = {
 @pytest.fixture(scope="module")
 def lab() -> Iterator[Lab]:
     """A Debian 13 host: with its packages this build is known to work."""
-    made = Lab(f"vulkan{os.getpid() % 1000}")
-    try:
-        made.up(1, services=True, agreed=lambda question: True, release="trixie")
+    with made_lab("vulkan", 1, services=True, release="trixie") as made:
         yield made
-    finally:
-        made.down()
 
 
 def records(on_host: OnHost) -> list[dict[str, Any]]:

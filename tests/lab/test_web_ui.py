@@ -19,6 +19,7 @@ from typing import Any
 
 import pytest
 import yaml
+from made import made_lab
 
 from llamarig.rehearsal import inventory as rehearsal
 from llamarig.rehearsal.lab import Lab
@@ -41,12 +42,8 @@ OWN_LIMIT = 1500
 @pytest.fixture(scope="module")
 def lab() -> Iterator[Lab]:
     """gpu01 to deploy to, gpu02 for the browser."""
-    made = Lab(f"webui{os.getpid() % 1000}")
-    try:
-        made.up(2, services=True, agreed=lambda question: True)
+    with made_lab("webui", 2, services=True) as made:
         yield made
-    finally:
-        made.down()
 
 
 class Cut:
