@@ -15,7 +15,7 @@ import subprocess
 import sys
 import time
 
-from ways import GIVER, PAYLOAD, WAYS, Fleet
+from ways import GIVER, PAYLOAD, WAYS, Hosts
 
 from llamarig.errors import UserError
 from llamarig.rehearsal.lab import Lab
@@ -23,11 +23,11 @@ from llamarig.rehearsal.lab import Lab
 RATE_MBIT = 200
 SIZE = 256 * 2**20
 FLOOR = SIZE / (RATE_MBIT / 8 * 1e6)
-# curl and aria2 need certificates of nobody here; nc is the chain's.
-PACKAGES = "python3-libtorrent aria2 netcat-openbsd"
+# nc is the chain's.
+PACKAGES = "python3-libtorrent netcat-openbsd"
 
 
-def prepare(fleet: Fleet, sizes: list[int]) -> None:
+def prepare(fleet: Hosts, sizes: list[int]) -> None:
     """Programs on all hosts, the payload on the first, then slow links."""
     names = [GIVER, *fleet.takers(max(sizes))]
     for name in names:
@@ -41,7 +41,7 @@ def prepare(fleet: Fleet, sizes: list[int]) -> None:
         fleet.lab.shape(name, f"{RATE_MBIT}mbit")
 
 
-def measure(fleet: Fleet, way: str, count: int) -> float:
+def measure(fleet: Hosts, way: str, count: int) -> float:
     """Seconds until the last of `count` hosts has all of it."""
     takers = fleet.takers(count)
     for name in takers:
@@ -83,7 +83,7 @@ def main() -> None:
     lab = Lab("fanout")
     try:
         lab.up(max(sizes) + 1, agreed=lambda question: True, data_size="2G")
-        fleet = Fleet(lab)
+        fleet = Hosts(lab)
         prepare(fleet, sizes)
         found: dict[str, dict[int, list[float]]] = {}
         for _ in range(asked.runs):

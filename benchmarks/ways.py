@@ -8,6 +8,8 @@ import subprocess
 import time
 from collections.abc import Callable, Sequence
 
+from cost import as_root
+
 from llamarig.errors import UserError
 from llamarig.onhost.bundle import build
 from llamarig.rehearsal import hosts
@@ -20,7 +22,7 @@ PORT = 6881
 LIMIT_SECONDS = 180
 
 
-class Fleet:
+class Hosts:
     """A lab with a giver and takers; `sum` is the payload's sha256."""
 
     def __init__(self, lab: Lab) -> None:
@@ -33,10 +35,7 @@ class Fleet:
         return self.lab.state.host(name).address
 
     def on(self, name: str, command: str) -> str:
-        done = self.lab.ssh(name, command, sudo=True)
-        if done.returncode:
-            raise UserError(f"{name}: {command}: {done.stderr.strip()[-300:]}")
-        return done.stdout
+        return as_root(self.lab, name, command)
 
     def begin(self, name: str, command: str) -> subprocess.Popen[bytes]:
         """Start a command as root and leave it running."""
@@ -72,7 +71,7 @@ def _all(children: Sequence[subprocess.Popen[bytes]], begun: float) -> float:
     return time.monotonic() - begun
 
 
-def single(fleet: Fleet, takers: list[str]) -> float:
+def single(fleet: Hosts, takers: list[str]) -> float:
     """Everybody from the giver, over HTTP."""
     server = fleet.begin(GIVER, "cd /data/x && exec timeout 170 python3 -m http.server 8081")
     fleet.until(GIVER, "ss -Hltn sport = 8081 | grep -q .")
@@ -84,7 +83,7 @@ def single(fleet: Fleet, takers: list[str]) -> float:
     return seconds
 
 
-def chain(fleet: Fleet, takers: list[str]) -> float:
+def chain(fleet: Hosts, takers: list[str]) -> float:
     """From host to host, each passing on what comes: no integrity, no end if one dies."""
     children = []
     for index in range(len(takers) - 1, -1, -1):
@@ -98,7 +97,7 @@ def chain(fleet: Fleet, takers: list[str]) -> float:
     return _all([first, *children], begun)
 
 
-def swarm(fleet: Fleet, takers: list[str]) -> float:
+def swarm(fleet: Hosts, takers: list[str]) -> float:
     """llamarig's own: share and take, as the deploy runs them."""
     names = [GIVER, *takers]
     addresses = {name: fleet.address(name) for name in names}
@@ -113,7 +112,7 @@ def swarm(fleet: Fleet, takers: list[str]) -> float:
     fleet.on(GIVER, "rm -f /data/x/torrent")
     giving = fleet.begin(GIVER, f"python3 {PROGRAM} share /data/x/share.json >/data/x/log 2>&1")
     fleet.until(GIVER, "test -e /data/x/torrent")
-    metadata = fleet.on(GIVER, "base64 -w0 /data/x/torrent").strip()
+    metadata = fleet.on(GIVER, "base64 -w0 /data/x/torrent")
     for name in takers:
         take = {
             **told(name), "target": PAYLOAD, "torrent": metadata, "stall_seconds": 30,
@@ -127,6 +126,6 @@ def swarm(fleet: Fleet, takers: list[str]) -> float:
     return seconds
 
 
-WAYS: dict[str, Callable[[Fleet, list[str]], float]] = {
+WAYS: dict[str, Callable[[Hosts, list[str]], float]] = {
     "single": single, "chain": chain, "swarm": swarm,
 }  # fmt: skip

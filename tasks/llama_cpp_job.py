@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from llamarig.paths import BUILD, CACHE, CCACHE, JOBS, RELEASES
 from llamarig.settings import Settings
-from llamarig.tasks import sharing
+from llamarig.tasks import giving, sharing
 from llamarig.tasks.llama_cpp_build import CMAKE, build_id, flags, number, record
 from llamarig.tasks.operations import jobs
 
@@ -137,11 +137,11 @@ def packing(release: str, archive: str) -> jobs.Stage:
     """The stage that makes a release one file, before others get it."""
     pack = f'mkdir -p "${{1%/*}}" && {PACK} -C "$2" -cf "$1" .'
     argv = ["/bin/sh", "-euc", pack, "pack", archive, f"{RELEASES}/{release}"]
-    return jobs.Stage("pack", argv, INSTALL_SECONDS, {"PATH": "/usr/bin:/bin", "LANG": "C.UTF-8"})
+    return jobs.Stage("pack", argv, INSTALL_SECONDS, giving.ENVIRONMENT)
 
 
 def spec_from_hosts(
-    settings: Settings, release: str, choice: Choice | None, found: sharing.Offer
+    settings: Settings, release: str, choice: Choice | None, found: giving.Offer
 ) -> jobs.Spec:
     """The job that takes a release from hosts that have it, instead of the one that builds it."""
     name, archive = f"{TAKING}-{release}", f"{BUILD}/{release}.tar"

@@ -130,15 +130,16 @@ def _arrive(settings: Settings) -> Generator[PyinfraCommand, None, None]:
         yield failure(reason or changed)
         return
     _report(settings, found)
-    if not settings.model_path:
-        model_source.saw(settings, model_source.pin(found))
+    pin = {} if settings.model_path else model_source.pin(found)
+    if pin:
+        model_source.saw(settings, pin)
     # Also of a file that is refused below: no other host has to fetch it to learn that.
     fan_out.made(model_hosts.key(settings))
     if settings.spec_type != "none" and found.nextn_predict_layers == 0:
         yield failure(model_source.no_heads(settings))
         return
     # What came is held: the next host, and the next run, get the same bytes.
-    if problem := _written_down(settings, {} if settings.model_path else model_source.pin(found)):
+    if problem := _written_down(settings, pin):
         yield failure(problem)
 
 

@@ -10,7 +10,7 @@ from pyinfra.api.host import Host
 from pyinfra.context import host, state
 
 from llamarig.settings import Settings
-from llamarig.tasks import fan_out, model_job, model_source, others, sharing, site
+from llamarig.tasks import fan_out, giving, model_job, model_source, others, sharing, site
 from llamarig.tasks.facts.model_file import ModelFile, ModelRecord
 
 
@@ -65,7 +65,7 @@ def _record(answer: list[str] | None) -> ModelRecord | None:
 def bring(settings: Settings) -> Generator[PyinfraCommand, None, bool]:
     """Have the file come from another host and be verified; False where it has to come from the
     hub (part of an operation)."""
-    payload = sharing.Payload(
+    payload = giving.Payload(
         "model", model_source.identity(settings), settings.download_timeout_minutes * 60,
         lambda there: _file(there, settings),
     )  # fmt: skip

@@ -5,10 +5,9 @@ from __future__ import annotations
 import json
 
 from llamarig.hub import token as hub_token
-from llamarig.onhost.hub_cache import Place
 from llamarig.paths import CACHE, HF_VENV, JOBS
 from llamarig.settings import Settings
-from llamarig.tasks import model_source, sharing
+from llamarig.tasks import giving, model_source, sharing
 from llamarig.tasks.operations import jobs
 
 GIB, MIB = 2**30, 2**20
@@ -89,17 +88,14 @@ def spec(settings: Settings) -> jobs.Spec:
     )
 
 
-def spec_from_hosts(settings: Settings, found: sharing.Offer) -> jobs.Spec:
+def spec_from_hosts(settings: Settings, found: giving.Offer) -> jobs.Spec:
     """The file from hosts that have it, into the partial file; then judged as any other.
 
     What it is was pinned when the first host had it.
     """
     name = f"fetch-{model_source.identity(settings)}"
-    pins = model_source.pins(settings)
-    place = Place(
-        settings.hf_home, settings.model_repo, settings.model_file,
-        str(pins["revision"]), str(pins["sha256"]), int(pins["size"] or 0),
-    )  # fmt: skip
+    place = model_source.place(settings)
+    assert place is not None, "who has the file knows all of it"
     told = {**wanted(settings, None), "source": "hosts"}
     spare = int(settings.min_free_gib * GIB)
     limit = settings.download_timeout_minutes * 60

@@ -32,15 +32,11 @@ def there(settings: Settings, place: Place) -> PartialState | None:
 def problem(settings: Settings, disk: DiskState | None) -> str | None:
     """The line for a disk that has no room for what is still to come; None where it has, or where
     that can't be told: nobody here could ask the hub for the file's size. disk: hf_home's."""
-    pins = model_source.pins(settings)
-    if not all(pins.values()) or disk is None:
-        return None
     try:
-        place = Place(
-            settings.hf_home, settings.model_repo, settings.model_file,
-            str(pins["revision"]), str(pins["sha256"]), int(pins["size"] or 0),
-        )  # fmt: skip
+        place = model_source.place(settings)
     except ValueError:
+        return None
+    if place is None or disk is None:
         return None
     spare, free = int(settings.min_free_gib * GIB), disk.path.free
     # Where all of it fits the host is asked nothing more: most runs end here.

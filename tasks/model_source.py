@@ -8,6 +8,7 @@ from typing import Any
 from pyinfra.context import host
 
 from llamarig.lockfile import model_key
+from llamarig.onhost.hub_cache import Place
 from llamarig.paths import MODELS
 from llamarig.settings import Settings
 from llamarig.tasks import site
@@ -73,6 +74,21 @@ def pins(settings: Settings) -> dict[str, str | int | None]:
         "sha256": settings.model_sha256 or found.get("sha256"),
         "size": found.get("size"),
     }
+
+
+def place(settings: Settings) -> Place | None:
+    """Where the file lies on a host; None where not all of it is known.
+
+    Raises:
+        ValueError: that would lead out of hf_home.
+    """
+    known = pins(settings)
+    if not all(known.values()):
+        return None
+    return Place(
+        settings.hf_home, settings.model_repo, settings.model_file,
+        str(known["revision"]), str(known["sha256"]), int(known["size"] or 0),
+    )  # fmt: skip
 
 
 def identity(settings: Settings) -> str:

@@ -18,7 +18,7 @@ from pyinfra.context import host, state
 from llamarig.onhost.hub_cache import SHA256
 from llamarig.paths import CACHE, RELEASES
 from llamarig.settings import Settings
-from llamarig.tasks import fan_out, llama_cpp_job, others, sharing, site
+from llamarig.tasks import fan_out, giving, llama_cpp_job, others, sharing, site
 from llamarig.tasks.cuda import choice
 from llamarig.tasks.facts.machine import Machine
 from llamarig.tasks.facts.processor import Processor
@@ -27,8 +27,6 @@ from llamarig.tasks.llama_cpp_build import flags
 from llamarig.tasks.release import release_id
 
 ARCHIVES = f"{CACHE}/share"
-
-
 # Asked once per run: what a host is does not change.
 _kinds: dict[str, str] = {}
 
@@ -76,15 +74,15 @@ def builds(settings: Settings) -> bool:
         return True
     if host.name not in fan_out.thing(this).lacking:
         return False  # nobody is asked for what is there
-    fan_out.find(this, lambda: _holders(this.split()[1]))
+    fan_out.find(this, lambda: _holders(settings))
     return fan_out.maker(this) == host.name
 
 
-def _holders(kind_: str) -> list[str]:
-    """Hosts of the site that have such a release."""
+def _holders(settings: Settings) -> list[str]:
+    """Hosts of the site that have a release of the current host's kind."""
     known = [(each, site.settings_of(each.name)) for each in state.inventory]
-    asked = [each for each, settings in known if settings and settings.fan_out]
-    wanted = shlex.quote(f'"build_kind": "{kind_}"')
+    asked = [each for each, of in known if of and of.fan_out]
+    wanted = shlex.quote(f'"build_kind": "{kind(settings)}"')
     answers = others.ask(asked, f"grep -ls {wanted} {RELEASES}/*/release.json; true")
     return [name for name, answer in answers.items() if answer]
 
@@ -96,21 +94,23 @@ def bring(settings: Settings, release: str) -> Generator[PyinfraCommand, None, b
     if this is None or isinstance(chosen, str):
         return False
     archive = f"{ARCHIVES}/{release}.tar"
-    payload = sharing.Payload(
-        "release", release, sharing.RELEASE_SECONDS, lambda there: _archive(there, release),
+    payload = giving.Payload(
+        "release", release, sharing.RELEASE_SECONDS,
+        lambda there: _archive(there, release, archive),
         before=[llama_cpp_job.packing(release, archive)], last_words=["/bin/rm", "-f", archive],
     )  # fmt: skip
     return (
         yield from sharing.bring(
-            this, f"it builds {release}", lambda: _holders(this.split()[1]), payload, settings,
+            this, f"it builds {release}", lambda: _holders(settings), payload, settings,
             lambda found: llama_cpp_job.spec_from_hosts(settings, release, chosen, found),
         )
     )  # fmt: skip
 
 
-def _archive(there: Host, release: str) -> tuple[str, str] | None:
-    """Where a host that has the release packs it, and the sha256 that it had when it was new."""
+def _archive(there: Host, release: str, archive: str) -> tuple[str, str] | None:
+    """The archive that a host which has the release is about to make of it, and the sha256 that it
+    had when it was new."""
     lines = others.answer(there, f"cat {RELEASES}/{release}/release.sha256")
     if not lines or not SHA256.fullmatch(lines[0].strip()):
         return None
-    return f"{ARCHIVES}/{release}.tar", lines[0].strip()
+    return archive, lines[0].strip()

@@ -139,7 +139,7 @@ class Swarm:
         if whole:
             wanted.flags |= lt.torrent_flags.seed_mode
         wanted.flags &= ~lt.torrent_flags.auto_managed & ~lt.torrent_flags.paused
-        self._lt, self._ends, self._whole = lt, ends, whole
+        self._ends = ends
         self._session = _session(lt, ends)
         self._handle = self._session.add_torrent(wanted)
         if ends.rate_limit:

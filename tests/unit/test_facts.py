@@ -248,6 +248,8 @@ def test_remote_tag_is_none_where_there_is_no_git(tmp_path: Path) -> None:
         (["10.0.0.1 50022 10.0.0.7 22"], "10.0.0.7"),
         (["fd00::1 50022 fd00::7 22"], "fd00::7"),
         ([""], None),  # pyinfra's @local, or a console
+        (["127.0.0.1 50022 127.0.0.1 2222"], None),  # a tunnel
+        (["::1 50022 :: 22"], None),
     ],
 )
 def test_own_address_is_the_hosts_end(output: list[str], address: str | None) -> None:
