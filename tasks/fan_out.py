@@ -25,14 +25,13 @@ WAIT_SECONDS = 0.5
 @dataclass
 class Thing:
     """lacking: hosts of this run without it, name to address (None: not known); holders: hosts of
-    the site with it, in this run or not, None: not asked yet; failed: those that tried to make it
-    or to take it, and could not; offers: how often what holders offered came to nothing; useless:
-    holders that could not offer it at all; planned: who makes it in a plan; here: those that are
-    in the operation that makes or takes it."""
+    the site with it, in this run or not, None: not asked yet; offers:
+    how often what holders offered came to nothing; useless: holders that could not offer it at all;
+    planned: who makes it in a plan; here: those that are in the operation that makes or takes it,
+    so one that failed is not."""
 
     lacking: dict[str, str | None] = field(default_factory=dict)
     holders: list[str] | None = None
-    failed: set[str] = field(default_factory=set)
     offers: int = 0
     useless: set[str] = field(default_factory=set)
     planned: str | None = None
@@ -74,7 +73,7 @@ def maker(key: str) -> str | None:
 
 def _first(this: Thing, among: set[str]) -> str | None:
     names = [each.name for each in state.inventory if each.name in among]
-    return next((each for each in names if each in this.lacking and each not in this.failed), None)
+    return next((each for each in names if each in this.lacking), None)
 
 
 def find(key: str, ask: Callable[[], list[str]]) -> None:
@@ -98,18 +97,16 @@ def made(key: str | None) -> None:
 @contextlib.contextmanager
 def making(key: str | None) -> Iterator[None]:
     """Around what makes or takes it on the current host: however that ends, those who wait for
-    this host learn whether it has it. An operation goes on until the last host is through it."""
+    this host learn that it is over. An operation goes on until the last host is through it."""
     if key is None or not state.is_executing:
         yield
         return
-    this = thing(key)
-    this.here.add(host.name)
+    here = thing(key).here
+    here.add(host.name)
     try:
         yield
     finally:
-        this.here.discard(host.name)
-        if host.name in this.lacking:
-            this.failed.add(host.name)
+        here.discard(host.name)
 
 
 def came_to_nothing(key: str, offer: int) -> None:

@@ -145,11 +145,13 @@ def test_orphans_and_damaged_files_go(store: Store) -> None:
     ours = store.home / "llamarig" / ("8" * 64 + ".partial")
     ours.write_bytes(b"x" * 100)
     (store.home / "llamarig" / ("8" * 64 + ".partial.lock")).touch()
+    given = ours.with_name("7" * 64 + ".partial.lan")  # by other hosts
+    given.write_bytes(b"x" * 100)
     sent = store.home / "llamarig" / ("incoming-" + "9" * 64)
     sent.mkdir()
     (sent / "model.gguf").write_bytes(b"x" * 8192)
     waste = store.waste()
-    assert paths(waste) == [str(each) for each in (orphan, damaged, ours, sent)]
+    assert paths(waste) == [str(each) for each in (orphan, damaged, ours, given, sent)]
     assert waste[-1].size >= 8192
     store.remove(waste)
     assert store.waste() == []
@@ -174,9 +176,10 @@ def test_what_a_download_or_a_program_holds_stays(store: Store) -> None:
 
 def test_nothing_unfinished_goes_while_a_download_runs(store: Store) -> None:
     store.record("m", "a/b", store.blob("a/b", "1" * 64 + ".0123abcd.incomplete"))
-    (store.home / "llamarig" / ("2" * 64 + ".partial")).write_bytes(b"x")
+    for name in ("2" * 64 + ".partial", "3" * 64 + ".partial.lan"):
+        (store.home / "llamarig" / name).write_bytes(b"x")
     state = store.read()
-    assert len(unused(state, NONE)) == 2
+    assert len(unused(state, NONE)) == 3
     assert unused(replace(state, fetching=True), NONE) == []
 
 

@@ -135,6 +135,14 @@ def test_a_taker_goes_on_with_what_is_there(hosts: Hosts) -> None:
     assert hosts.whole("one")
 
 
+def test_what_is_there_is_not_asked_for_again(hosts: Hosts) -> None:
+    giver = hosts.give("good", GIVER, [ONE])
+    giver.kill()
+    (hosts.folder / "one.lan").write_bytes(hosts.content)
+    assert over(hosts.take("one", ONE, [GIVER]))[0] == 0  # with nobody there
+    assert hosts.whole("one")
+
+
 def test_a_taker_that_the_giver_waits_for_is_killed_and_another_is_served(hosts: Hosts) -> None:
     hosts.give("good", GIVER, [ONE, TWO])
     dying = hosts.take("one", ONE, [GIVER, TWO])
