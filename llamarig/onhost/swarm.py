@@ -15,7 +15,7 @@ from typing import Any
 
 from llamarig.onhost.errors import Stop
 
-POLL_SECONDS = 0.2
+POLL_SECONDS = 0.1
 KNOCK_SECONDS = 0.5
 # Peers that fell silent are asked no more after this many seconds, and others instead.
 SILENT_SECONDS = 5
@@ -180,6 +180,10 @@ class Swarm:
         if status.errc.value():
             raise Stop(f"fan_out: {status.errc.message()}")
         return status
+
+    def all_complete(self) -> bool:
+        """Whether every peer that is connected has everything."""
+        return all(peer.flags & peer.seed for peer in self._handle.get_peer_info())
 
     def leave(self) -> None:
         """Close every connection and the port; what came is on the disk."""

@@ -19,6 +19,8 @@ from llamarig.onhost.files import read_json, sync_folder
 from llamarig.onhost.swarm import POLL_SECONDS, Ends, Swarm, size_of
 
 GIB = 2**30
+# A giver that waits for us looks every POLL_SECONDS; three of its looks see that we are complete.
+SEEN_SECONDS = 3 * POLL_SECONDS
 
 
 def growing(target: str) -> str:
@@ -55,10 +57,12 @@ def fetch(swarm: Swarm, stall_s: float) -> None:
 
 
 def _linger(swarm: Swarm, seconds: float) -> None:
-    """Give on for a moment: the others are nearly there too, and a seed must see us complete."""
-    end = time.monotonic() + seconds
-    while time.monotonic() < end:
-        if not swarm.look().num_peers:
+    """Give on until the others have everything too, for at most so many seconds; in any case long
+    enough for a giver to see us complete."""
+    begun = time.monotonic()
+    while (stayed := time.monotonic() - begun) < seconds:
+        alone = not swarm.look().num_peers
+        if alone or (stayed >= SEEN_SECONDS and swarm.all_complete()):
             return
         time.sleep(POLL_SECONDS)
 

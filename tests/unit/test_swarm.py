@@ -93,9 +93,10 @@ def over(child: Any) -> tuple[int, str]:
 
 
 def test_two_takers_get_it_and_the_giver_ends_by_itself(hosts: Hosts) -> None:
-    giver = hosts.give("good", GIVER, [ONE, TWO])
-    first = hosts.take("one", ONE, [GIVER, TWO], slice=[0, 2])
-    second = hosts.take("two", TWO, [GIVER, ONE], slice=[1, 2])
+    giver = hosts.give("good", GIVER, [ONE, TWO], idle=1000)
+    # Nobody waits that long: all leave when all are complete.
+    first = hosts.take("one", ONE, [GIVER, TWO], slice=[0, 2], linger_seconds=1000)
+    second = hosts.take("two", TWO, [GIVER, ONE], slice=[1, 2], linger_seconds=1000)
     assert [over(each)[0] for each in (first, second, giver)] == [0, 0, 0]
     assert hosts.whole("one")
     assert hosts.whole("two")
