@@ -37,7 +37,19 @@ def of_site(
     lines += [
         f"proof_suite: {line}" for line in suite.faults(each.proof_suite for each in sound.values())
     ]
-    return sound, [fault.line() for fault in faults] + lines
+    return sound, [fault.line() for fault in faults] + lines + _ports(sound)
+
+
+def _ports(sound: Mapping[str, Settings]) -> list[str]:
+    """A line where hosts that share with each other have different ports for it."""
+    hosts: dict[int, list[str]] = {}
+    for name, settings in sound.items():
+        if settings.fan_out:
+            hosts.setdefault(settings.fan_out_port, []).append(name)
+    if len(hosts) < 2:
+        return []
+    told = "; ".join(f"{port} on {', '.join(names)}" for port, names in hosts.items())
+    return [f"fan_out_port: {told}: one for all hosts that share, or fan_out = False for some"]
 
 
 def read(

@@ -49,3 +49,14 @@ def test_each_kind_of_processor_has_its_builder(
     assert found.code == 0, found.output
     origins = [of["release_from"] for of in found.report["hosts"].values()]
     assert sorted(origins) == ["build"] * builders + ["hosts"] * (3 - builders)
+
+
+def test_hosts_that_share_have_one_port(plan: Planner) -> None:
+    told = hosts(ONE, ONE, ONE)
+    told["gpu02"]["fan_out_port"] = 6900
+    found = plan(told)
+    assert found.code == 1
+    assert "fan_out_port: 6881 on @fake/gpu01, @fake/gpu03; 6900 on @fake/gpu02: " in found.output
+    assert found.operations == {}
+    told["gpu02"]["fan_out"] = False
+    assert plan(told).code == 0
