@@ -90,7 +90,7 @@ def for_building(settings: Settings) -> Generator[PyinfraCommand, None, None]:
 
 
 def needed(settings: Settings) -> tuple[list[str], list[str]]:
-    """Packages for building, and for running what was built elsewhere, without CUDA."""
+    """Packages for building, and for running what was built elsewhere, without CUDA's own."""
     vulkan = settings.backend == "vulkan"
     more = [sharing.PACKAGE] if fan_out.applies(settings) else []
     building = [*PACKAGES, *(VULKAN_PACKAGES if vulkan else []), *more]
@@ -106,7 +106,7 @@ def cuda(settings: Settings) -> None:
         refusal.refuse_host(name="Leave the host alone", lines=[line])
         return
     report.record(host.name, cuda=asdict(chosen))
-    packages([*PACKAGES, chosen.compiler_package], "Install the compilers")
+    packages([*needed(settings)[0], chosen.compiler_package], "Install the compilers")
     here = choice.distribution(machine, host.get_fact(Compilers))
     drive = settings.driver == "install" and not host.get_fact(NvidiaDriver).loaded
     sources(settings, chosen, here, machine, drive=drive)

@@ -18,7 +18,7 @@ from pyinfra.api.deploy import add_deploy
 from pyinfra.context import ctx_host, ctx_state
 
 from llamarig.cuda import table
-from llamarig.tasks import display_callback, site, step, toolchain
+from llamarig.tasks import display_callback, sharing, site, step, toolchain
 from llamarig.tasks.cuda import check, choice, nvidia, pypi, upgrades
 from llamarig.tasks.cuda.choice import Choice
 
@@ -71,25 +71,26 @@ def answers(name: str, **more: list[str]) -> dict[str, list[str]]:
 
 @pytest.fixture
 def planned() -> Callable[..., Commands]:
-    """Plan the step on a @fake host: operation -> the commands that it would run."""
+    """Plan the step on @fake hosts: operation -> the commands that the first one would run."""
 
-    def run(told: dict[str, list[str]], **settings: object) -> Commands:
+    def run(told: dict[str, list[str]], hosts: int = 1, **settings: object) -> Commands:
         for known in (site._settings, choice._current, step._refused):
             known.clear()
         data = {"fake_responses": told, "fake_delay": 0, "fake_delay_jitter": 0, **settings}
-        inventory = Inventory(([("@fake/gpu01", data)], {}))
+        names = [f"@fake/gpu{number:02}" for number in range(1, hosts + 1)]
+        inventory = Inventory(([(name, data) for name in names], {}))
         state = State(inventory, Config())
         with ctx_state.use(state):
             connect_all(state)
             display_callback.register(state)  # as preflight does
             add_deploy(state, toolchain.install)
-            host = inventory.get_host("@fake/gpu01")
+            host = inventory.get_host(names[0])
             found: Commands = {}
             for op in state.get_op_order():
                 with ctx_host.use(host):
-                    names = state.get_op_meta(op).names
+                    called = state.get_op_meta(op).names
                     commands = list(state.ops[host][op].command_generator())
-                found[" ".join(names).removeprefix("Toolchain | ")] = [*map(_text, commands)]
+                found[" ".join(called).removeprefix("Toolchain | ")] = [*map(_text, commands)]
         return found
 
     return run
@@ -145,6 +146,16 @@ NVIDIA = [
     ("ubuntu 24.04", {}, "12.8", "13"),
     ("ubuntu 26.04", {"cuda_keyring_sha256": SHA}, "13.3", "15"),
 ]
+
+
+def test_hosts_of_a_site_get_what_giving_to_each_other_needs(
+    planned: Callable[..., Commands],
+) -> None:
+    # Where the model comes from elsewhere it is the release alone that they share.
+    own = {"cuda_source": "distro", "model_path": "/data/model.gguf", "model_sha256": SHA}
+    alone, two = (planned(answers("debian 12"), hosts=number, **own) for number in (1, 2))
+    assert sharing.PACKAGE not in everything(alone)
+    assert sharing.PACKAGE in "\n".join(two["Install the compilers"])
 
 
 @pytest.mark.parametrize(("name", "own", "version", "gcc"), NVIDIA)
