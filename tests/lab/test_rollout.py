@@ -221,7 +221,7 @@ def test_a_host_that_goes_down_while_it_switches_converges(site: Any, lab: Lab, 
 
     def in_its_switch(child: subprocess.Popen[str]) -> None:
         until(child, "wave 1 of 2: gpu02")
-        on("gpu02", f"until {switching}; do sleep 0.02; done")
+        on("gpu02", f'timeout 300 sh -c "until {switching}; do sleep 0.02; done"')
 
     code, output = cut(
         site, "up", in_its_switch, lambda: lab.kill("gpu02"), lambda: lab.restart("gpu02"),
