@@ -8,6 +8,7 @@ from __future__ import annotations
 import hashlib
 import os
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 
 from llamarig.onhost.errors import Stop
 
@@ -34,10 +35,12 @@ def make(path: str, sha256: str, tell: Callable[[int, int], None]) -> bytes:
     """
     size = os.stat(path).st_size
     length, whole, pieces = piece_length(size), hashlib.sha256(), []
-    with open(path, "rb") as file:
+    # Both at once: hashlib lets other threads run.
+    with open(path, "rb") as file, ThreadPoolExecutor(1) as beside:
         while block := file.read(length):
-            whole.update(block)
+            updated = beside.submit(whole.update, block)
             pieces.append(hashlib.sha1(block, usedforsecurity=False).digest())
+            updated.result()
             tell(min(len(pieces) * length, size), size)
     if whole.hexdigest() != sha256:
         raise Stop(
