@@ -111,7 +111,7 @@ def _build(
     """Build it on the current host."""
     if state.is_executing:
         # Nothing to do, unless this host was to take it from one that failed.
-        yield from toolchain.for_building(settings)
+        yield from toolchain.for_building(settings, chosen)
     try:
         page = web_ui.page(known) if state.is_executing and known.web_ui == "build" else b""
     except UserError as error:

@@ -10,11 +10,10 @@ from pyinfra.api.operation import operation
 from pyinfra.context import host, state
 
 from llamarig import report
-from llamarig.cuda import table
 from llamarig.cuda.table import Distribution
 from llamarig.settings import Settings
 from llamarig.tasks import fan_out, release_hosts, sharing, site
-from llamarig.tasks.cuda import archive, check, choice, driver, nvidia, power, pypi, upgrades
+from llamarig.tasks.cuda import archive, choice, driver, nvidia, power, toolkit, upgrades
 from llamarig.tasks.cuda.choice import Choice
 from llamarig.tasks.facts.compilers import Compilers
 from llamarig.tasks.facts.driver import NvidiaDriver
@@ -26,6 +25,7 @@ from llamarig.tasks.operations import apt_packages, refusal, text_file
 from llamarig.tasks.operations.outcome import failure
 from llamarig.tasks.step import refuse, refused, step
 
+PIP = "python3-pip"
 PACKAGES = [
     "ca-certificates",
     "ccache",
@@ -39,7 +39,7 @@ PACKAGES = [
     "ninja-build",
     "pkg-config",
     "python3",
-    "python3-pip",
+    PIP,
     "python3-venv",
 ]
 # What a release needs that was built elsewhere; openssl for its library, whose name differs.
@@ -47,7 +47,6 @@ RUNNING = ["ca-certificates", "curl", "libgomp1", "openssl", "python3"]
 VULKAN_RUNNING = ["libvulkan1", "mesa-vulkan-drivers"]
 # Tried on Debian 13. The last is for the loader: it also brings a software device.
 VULKAN_PACKAGES = ["libvulkan-dev", "glslc", "spirv-headers", "mesa-vulkan-drivers"]
-DISTRO_TOOLKIT = "nvidia-cuda-toolkit"
 
 
 def packages(names: list[str], title: str) -> None:
@@ -74,27 +73,44 @@ def install() -> None:
 
 
 @operation()
-def compilers(settings: Settings) -> Generator[PyinfraCommand, None, None]:
-    """What building needs; only what running needs, where the release comes from another host."""
-    building, running = needed(settings)
-    builds = release_hosts.builds(settings)
+def compilers(
+    settings: Settings, chosen: Choice | None = None
+) -> Generator[PyinfraCommand, None, None]:
+    """What building needs; only what running needs, where the release comes from another host.
+
+    chosen: the toolkit, for CUDA.
+    """
+    building, running = needed(settings, chosen)
+    builds = toolkit.whole(settings) if chosen else release_hosts.builds(settings)
     yield from apt_packages.have._inner(names=building if builds else running)
 
 
-def for_building(settings: Settings) -> Generator[PyinfraCommand, None, None]:
-    """What building needs, on a host that builds after all (part of an operation). A toolkit is on
-    every host for CUDA."""
-    if settings.backend != "cuda":
-        yield from apt_packages.have._inner(names=needed(settings)[0])
-        yield from _verify()
+def for_building(
+    settings: Settings, chosen: Choice | None
+) -> Generator[PyinfraCommand, None, None]:
+    """What building needs, on a host that builds after all (part of an operation)."""
+    yield from apt_packages.have._inner(names=needed(settings, chosen)[0])
+    if chosen:
+        yield from toolkit.for_building(settings, chosen, _here())
+    yield from _verify()
 
 
-def needed(settings: Settings) -> tuple[list[str], list[str]]:
+def needed(settings: Settings, chosen: Choice | None = None) -> tuple[list[str], list[str]]:
     """Packages for building, and for running what was built elsewhere, without CUDA's own."""
     vulkan = settings.backend == "vulkan"
     more = [sharing.PACKAGE] if fan_out.applies(settings) else []
     building = [*PACKAGES, *(VULKAN_PACKAGES if vulkan else []), *more]
-    return building, [*RUNNING, *(VULKAN_RUNNING if vulkan else []), *more]
+    running = [*RUNNING, *(VULKAN_RUNNING if vulkan else []), *more]
+    if chosen:
+        building.append(chosen.compiler_package)
+        running += [PIP] if chosen.source == "pypi" else []
+    return building, running
+
+
+def _here() -> Distribution:
+    machine = host.get_fact(Machine)
+    assert machine is not None, "a toolkit was chosen for it"
+    return choice.distribution(machine, host.get_fact(Compilers))
 
 
 def cuda(settings: Settings) -> None:
@@ -106,17 +122,20 @@ def cuda(settings: Settings) -> None:
         refusal.refuse_host(name="Leave the host alone", lines=[line])
         return
     report.record(host.name, cuda=asdict(chosen))
-    packages([*needed(settings)[0], chosen.compiler_package], "Install the compilers")
-    here = choice.distribution(machine, host.get_fact(Compilers))
+    compilers(
+        name="Install the compilers", settings=settings, chosen=chosen,
+        _env={"DEBIAN_FRONTEND": "noninteractive"},
+    )  # fmt: skip
+    here = _here()
     drive = settings.driver == "install" and not host.get_fact(NvidiaDriver).loaded
     sources(settings, chosen, here, machine, drive=drive)
-    toolkit(settings, chosen, here)
+    kit(settings, chosen, here)
     if drive:
         packages(driver.packages(here, machine, settings), "Install NVIDIA's driver")
         driver.load(name="Load NVIDIA's driver", settings=settings)
     power.limits(name="Set the card's limits", settings=settings)
     title = f"Compile a file with CUDA {chosen.version}"
-    check.compiles(name=title, choice=chosen, architecture=settings.cuda_architecture)
+    toolkit.compiles(name=title, settings=settings, chosen=chosen)
 
 
 def sources(
@@ -134,21 +153,19 @@ def sources(
         archive.components(name=title, machine=machine, wanted=wanted)
 
 
-def toolkit(settings: Settings, chosen: Choice, here: Distribution) -> None:
-    """The toolkit itself; held, if it is NVIDIA's."""
-    version, held = chosen.version, settings.hold_cuda_packages
-    names = table.nvidia_packages(table.parse(version)) if chosen.source == "nvidia" else []
-    if names:
-        packages(names, f"Install CUDA {version} from NVIDIA")
-    elif chosen.source == "distro":
-        packages([DISTRO_TOOLKIT], f"Install CUDA {version} from {here}")
-    elif chosen.source == "pypi":
-        pypi.install(name=f"Install CUDA {version} from PyPI", choice=chosen)
-    upgrades.hold(name="Hold the CUDA packages", installed=names, wanted=held)
+def kit(settings: Settings, chosen: Choice, here: Distribution) -> None:
+    """What the host needs of the toolkit; held, if it is NVIDIA's."""
+    origin = {"nvidia": "NVIDIA", "pypi": "PyPI", "distro": str(here)}.get(chosen.source)
+    if origin:
+        toolkit.have(
+            name=f"Install CUDA {chosen.version} from {origin}", settings=settings, chosen=chosen,
+            here=here, _env={"DEBIAN_FRONTEND": "noninteractive"},
+        )  # fmt: skip
+    toolkit.hold(name="Hold the CUDA packages", settings=settings, chosen=chosen)
     text_file.content(
         name="Keep unattended-upgrades from NVIDIA's packages",
         path=upgrades.UNATTENDED,
-        text=upgrades.UNATTENDED_TEXT if held else None,
+        text=upgrades.UNATTENDED_TEXT if settings.hold_cuda_packages else None,
     )
 
 

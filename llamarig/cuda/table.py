@@ -45,7 +45,7 @@ class Distribution:
 
     gcc: majors that it packages, the preferred one first. recommended: NVIDIA's releases that suit
     it, the first is preferred. packaged: the release of its own nvidia-cuda-toolkit, which needs
-    the archive's `components`.
+    the archive's `components`; libraries: its packages of that release's shared libraries.
     """
 
     name: str
@@ -57,6 +57,7 @@ class Distribution:
     packaged: Version | None = None
     components: tuple[str, ...] = ()
     driver: DriverPackage | None = None
+    libraries: tuple[str, ...] = ()
 
     def __str__(self) -> str:
         if not self.name:
@@ -174,6 +175,7 @@ def distribution(name: str, version: str) -> Distribution | None:
                     tuple(driver["open_packages"]),
                     tuple(driver["components"]),
                 ),
+                tuple(each["libraries"]),
             )
     return None
 
@@ -203,9 +205,19 @@ def nvidia_packages(version: Version) -> list[str]:
     ]
 
 
+def nvidia_libraries(version: Version) -> list[str]:
+    """What a release that was built elsewhere needs of NVIDIA's repository."""
+    return [name.format(*version) for name in _data()["nvidia"]["libraries"]["names"]]
+
+
 def wheels() -> dict[Version, list[str]]:
     """Releases that PyPI has whole, each with its pinned wheels."""
     return {parse(each["cuda"]): list(each["wheels"]) for each in _data()["pypi"]}
+
+
+def library_wheels() -> dict[Version, list[str]]:
+    """Of each of these, the wheels that a release needs which was built elsewhere."""
+    return {parse(each["cuda"]): list(each["libraries"]) for each in _data()["pypi"]}
 
 
 def driver_symbols() -> list[str]:

@@ -24,6 +24,8 @@ NVIDIA_HOME = "/usr/local/cuda-{0}.{1}"
 PYPI_HOME = CUDA + "/{0}.{1}/nvidia/cu{0}"
 DISTRO_HOME = "/usr"
 NEEDS = "needs driver"
+# Version and folder of a toolkit.
+Live = tuple[Version, str]
 
 
 @dataclass(frozen=True)
@@ -66,6 +68,7 @@ class Asked:
     """All that a choice rests on. driver: the branch that is or will be there; 0: unknown.
 
     coming: it is not there yet, and the distribution's package is what llamarig would install.
+    live: version and folder of the toolkit that the live release was built with.
     """
 
     settings: Settings
@@ -74,6 +77,7 @@ class Asked:
     toolkits: Sequence[Toolkit]
     driver: int
     coming: bool = False
+    live: Live | None = None
 
     @property
     def pinned(self) -> Version | None:

@@ -22,12 +22,13 @@ from llamarig.settings import Settings
 from llamarig.tasks.cuda import advice
 from llamarig.tasks.cuda.auto import auto
 from llamarig.tasks.cuda.mending import mended
-from llamarig.tasks.cuda.sources import DISTRO_HOME, LOOK, NAMES, Asked, Choice, Unfit
+from llamarig.tasks.cuda.sources import DISTRO_HOME, LIVE, LOOK, NAMES, Asked, Choice, Live, Unfit
 from llamarig.tasks.facts.compilers import Compilers, CompilerState
 from llamarig.tasks.facts.cuda_toolkits import CudaToolkits, Toolkit
 from llamarig.tasks.facts.driver import NvidiaDriver
 from llamarig.tasks.facts.machine import Machine, MachineState
 from llamarig.tasks.facts.nvidia_repository import NvidiaRepository
+from llamarig.tasks.facts.release import LiveRelease
 
 __all__ = [
     "Choice",
@@ -56,13 +57,15 @@ def choose(
     nvidia_reachable: bool,
     driver: int = 0,
     coming: bool = False,
+    live: Live | None = None,
 ) -> Choice | str:
     """The toolkit to build with, or the one line that says why none fits. Pure.
 
     nvidia_reachable matters to auto alone: who asks for the repository by name gets its errors.
-    driver: the branch (570) that the host has or, coming, is about to get; 0: not judged.
+    driver: the branch (570) that the host has or, coming, is about to get; 0: not judged. live:
+    version and folder of the toolkit of the live release.
     """
-    found = select(settings, machine, compilers, toolkits, nvidia_reachable, driver, coming)
+    found = select(settings, machine, compilers, toolkits, nvidia_reachable, driver, coming, live)
     return found.line() if isinstance(found, Unfit) else found
 
 
@@ -74,10 +77,11 @@ def select(
     nvidia_reachable: bool,
     driver: int = 0,
     coming: bool = False,
+    live: Live | None = None,
 ) -> Choice | Unfit:
     """As `choose`, but with the topic, what was found and what mends it apart."""
     here = distribution(machine, compilers)
-    asked = Asked(settings, here, machine.glibc, toolkits, driver, coming)
+    asked = Asked(settings, here, machine.glibc, toolkits, driver, coming, live)
     if settings.cuda_source == "auto":
         return auto(asked, nvidia_reachable)
     found = LOOK[settings.cuda_source](asked)
@@ -131,11 +135,14 @@ def current(settings: Settings) -> Choice | str | None:
     here = distribution(machine, compilers)
     loaded = host.get_fact(NvidiaDriver).loaded
     driver = driver_branch(settings, loaded, here)
-    found = choose(settings, machine, compilers, toolkits, True, driver, not loaded)
-    if settings.cuda_source == "auto" and isinstance(found, Choice) and found.source == "nvidia":
+    release = host.get_fact(LiveRelease)
+    live = release.toolkit if release else None
+    found = choose(settings, machine, compilers, toolkits, True, driver, not loaded, live)
+    nvidias = isinstance(found, Choice) and found.source == "nvidia" and found.why != LIVE
+    if settings.cuda_source == "auto" and nvidias:
         # Asked only where the answer decides.
         reachable = host.get_fact(NvidiaRepository, url=here.keyring_url)
-        found = choose(settings, machine, compilers, toolkits, reachable, driver, not loaded)
+        found = choose(settings, machine, compilers, toolkits, reachable, driver, not loaded, live)
     if isinstance(found, Choice):
         _current[host.name] = found
     return found

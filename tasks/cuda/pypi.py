@@ -12,9 +12,11 @@ from pyinfra.api.operation import operation
 from pyinfra.context import host, state
 
 from llamarig.cuda import table
+from llamarig.cuda.table import Version
 from llamarig.paths import CUDA
 from llamarig.tasks.cuda.nvidia import script
 from llamarig.tasks.cuda.sources import Choice
+from llamarig.tasks.facts.cuda_libraries import CudaLibraries
 from llamarig.tasks.facts.cuda_toolkits import CudaToolkits
 from llamarig.tasks.operations import jobs
 from llamarig.tasks.operations.outcome import failure
@@ -26,9 +28,28 @@ LAYOUT_SECONDS = 300
 
 def spec(version: str) -> jobs.Spec:
     """The job: the wheels into a folder beside the place, links and stub, then its name."""
-    folder = f"{CUDA}/{version}"
-    partial, temporary = f"{folder}.partial", f"{folder}.tmp"
-    wheels = table.wheels()[table.parse(version)]
+    symbols = " ".join(table.driver_symbols())
+    layout = script("cuda-layout.sh", *_folders(version), version, symbols)
+    return _job(version, f"cuda-{version}", f"CUDA {version} from PyPI", table.wheels(), layout)
+
+
+def libraries(version: str) -> jobs.Spec:
+    """The same with the shared libraries alone, for a release that was built elsewhere."""
+    layout = script("cuda-libraries.sh", *_folders(version))
+    title = f"CUDA {version}'s libraries from PyPI"
+    return _job(version, f"cuda-libraries-{version}", title, table.library_wheels(), layout)
+
+
+def _folders(version: str) -> tuple[str, str]:
+    """Where the wheels are put first, and last."""
+    return f"{CUDA}/{version}.partial", f"{CUDA}/{version}"
+
+
+def _job(
+    version: str, name: str, title: str, known: dict[Version, list[str]], layout: list[str]
+) -> jobs.Spec:
+    partial, folder = _folders(version)
+    temporary = f"{folder}.tmp"
     env = {
         "HOME": "/root",
         "LANG": "C.UTF-8",
@@ -39,11 +60,10 @@ def spec(version: str) -> jobs.Spec:
     clean = 'rm -rf "$1" "$2"; mkdir -p "$1" "$2"'
     pip = ["/usr/bin/python3", "-m", "pip", "install", "--quiet", "--disable-pip-version-check"]
     pip += ["--no-input", "--no-cache-dir", "--no-deps", "--only-binary", ":all:"]
-    symbols = " ".join(table.driver_symbols())
-    layout = script("cuda-layout.sh", partial, folder, version, symbols)
+    wheels = known[table.parse(version)]
     return jobs.Spec(
-        name=f"cuda-{version}",
-        title=f"CUDA {version} from PyPI",
+        name=name,
+        title=title,
         unit="steps",
         stages=[
             jobs.Stage("clean", ["/bin/sh", "-euc", clean, "sh", partial, temporary], 120, env),
@@ -56,12 +76,14 @@ def spec(version: str) -> jobs.Spec:
 
 
 @operation()
-def install(choice: Choice) -> Generator[PyinfraCommand, None, None]:
-    """Have the toolkit; fetch it in a detached job where it is missing."""
+def install(choice: Choice, all_of_it: bool) -> Generator[PyinfraCommand, None, None]:
+    """Have the toolkit, or its libraries; fetched in a detached job where they are missing."""
     toolkits = host.get_fact(CudaToolkits, home=None)
     if any(each.home == choice.home and each.complete for each in toolkits):
         return
-    job = spec(choice.version)
+    if not all_of_it and host.get_fact(CudaLibraries, home=choice.home):
+        return
+    job = spec(choice.version) if all_of_it else libraries(choice.version)
     yield from jobs.start(job)
     if state.is_executing and (reason := jobs.wait(job, WHEELS_SECONDS + LAYOUT_SECONDS)):
         yield failure(reason)

@@ -15,12 +15,16 @@ from llamarig.tasks.cuda.asked import (
     PYPI_HOME,
     Asked,
     Choice,
+    Live,
     Source,
     Unfit,
 )
 from llamarig.tasks.facts.cuda_toolkits import Toolkit
 
-__all__ = ["DISTRO_HOME", "LOOK", "NAMES", "Asked", "Choice", "Source", "Unfit"]
+__all__ = ["DISTRO_HOME", "LOOK", "NAMES", "Asked", "Choice", "Live", "Source", "Unfit"]
+
+# Why a choice was made.
+LIVE = "what serves was built with it"
 
 
 def present(asked: Asked) -> Choice | Unfit:
@@ -116,6 +120,22 @@ def distro(asked: Asked) -> Choice | Unfit:
     return _first(asked, "distro", [packaged], DISTRO_HOME)
 
 
+def live(asked: Asked) -> Choice | None:
+    """That of the live release, from where it came: a host with its libraries alone has nothing
+    present, and would get another release when a source is silent or a better version known."""
+    if asked.live is None or asked.settings.cuda_home:
+        return None
+    version, home = asked.live
+    if asked.pinned not in (None, version):
+        return None
+    for source, place in HOMES.items():
+        found = asked.choice(source, version, place)
+        fits = not asked.problems(version, own_package=source == "distro")
+        if found.home == home and fits:
+            return replace(found, why=LIVE)
+    return None
+
+
 def _first(
     asked: Asked, source: Source, candidates: Sequence[Version], home: str
 ) -> Choice | Unfit:
@@ -140,6 +160,7 @@ def _lacking(unfit: Unfit, needed: Sequence[tuple[int, int]]) -> Unfit:
     )
 
 
+HOMES: dict[Source, str] = {"nvidia": NVIDIA_HOME, "pypi": PYPI_HOME, "distro": DISTRO_HOME}
 # In auto's order.
 LOOK: dict[Source, Callable[[Asked], Choice | Unfit]] = {
     "present": present,

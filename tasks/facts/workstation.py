@@ -25,6 +25,7 @@ from llamarig.tasks.facts.machine import Machine, MachineState
 from llamarig.tasks.facts.nvidia_smi import NvidiaSmi, SmiState
 from llamarig.tasks.facts.ollama import Ollama, OllamaState
 from llamarig.tasks.facts.port import Listener, Listening
+from llamarig.tasks.facts.release import LiveRelease, ReleaseState
 from llamarig.tasks.facts.tls import Tls, TlsState
 from llamarig.tasks.facts.tools import Tools, ToolsState
 from llamarig.tasks.facts.ufw import Ufw, UfwState
@@ -41,6 +42,7 @@ AS_ROOT: dict[str, FactBase[Any]] = {
     "smi": NvidiaSmi(),
     "compilers": Compilers(),
     "toolkits": CudaToolkits(),
+    "release": LiveRelease(),
     "disk": Disk(),
     "listeners": Listener(),
     "ollama": Ollama(),
@@ -64,6 +66,7 @@ class Workstation:
     smi: SmiState
     compilers: CompilerState
     toolkits: list[Toolkit]
+    release: ReleaseState | None
     disk: DiskState | None
     listeners: list[Listening]
     ollama: OllamaState

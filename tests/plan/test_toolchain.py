@@ -18,8 +18,16 @@ from pyinfra.api.deploy import add_deploy
 from pyinfra.context import ctx_host, ctx_state
 
 from llamarig.cuda import table
-from llamarig.tasks import display_callback, sharing, site, step, toolchain
-from llamarig.tasks.cuda import check, choice, nvidia, pypi, upgrades
+from llamarig.tasks import (
+    display_callback,
+    fan_out,
+    release_hosts,
+    sharing,
+    site,
+    step,
+    toolchain,
+)
+from llamarig.tasks.cuda import check, choice, nvidia, pypi, toolkit, upgrades
 from llamarig.tasks.cuda.choice import Choice
 
 SHA = "e" * 64
@@ -71,10 +79,12 @@ def answers(name: str, **more: list[str]) -> dict[str, list[str]]:
 
 @pytest.fixture
 def planned() -> Callable[..., Commands]:
-    """Plan the step on @fake hosts: operation -> the commands that the first one would run."""
+    """Plan the step on @fake hosts: operation -> the commands of one of them, which takes its
+    release from another host where there is another."""
 
     def run(told: dict[str, list[str]], hosts: int = 1, **settings: object) -> Commands:
-        for known in (site._settings, choice._current, step._refused):
+        asked = (site._settings, choice._current, step._refused)
+        for known in (*asked, fan_out._things, release_hosts._kinds):
             known.clear()
         data = {"fake_responses": told, "fake_delay": 0, "fake_delay_jitter": 0, **settings}
         names = [f"@fake/gpu{number:02}" for number in range(1, hosts + 1)]
@@ -84,7 +94,8 @@ def planned() -> Callable[..., Commands]:
             connect_all(state)
             display_callback.register(state)  # as preflight does
             add_deploy(state, toolchain.install)
-            host = inventory.get_host(names[0])
+            makers = {each.planned for each in fan_out._things.values()}
+            host = inventory.get_host(next(name for name in names if name not in makers))
             found: Commands = {}
             for op in state.get_op_order():
                 with ctx_host.use(host):
@@ -156,6 +167,31 @@ def test_hosts_of_a_site_get_what_giving_to_each_other_needs(
     alone, two = (planned(answers("debian 12"), hosts=number, **own) for number in (1, 2))
     assert sharing.PACKAGE not in everything(alone)
     assert sharing.PACKAGE in "\n".join(two["Install the compilers"])
+
+
+TAKEN = [
+    ("debian 12", "pypi", {}, ["nvidia-cublas==13.1.0.3", "python3-pip"]),
+    ("debian 12", "distro", {}, ["libcudart11.0", "libcublas11"]),
+    ("debian 13", "distro", {}, ["libcudart12", "libcublas12"]),
+    ("ubuntu 24.04", "nvidia", {}, ["cuda-cudart-12-8", "libcublas-12-8"]),
+]
+
+
+@pytest.mark.parametrize(("name", "source", "own", "wanted"), TAKEN)
+def test_a_host_that_takes_its_release_gets_libraries_alone(
+    planned: Callable[..., Commands], name: str, source: str, own: dict[str, object],
+    wanted: list[str],
+) -> None:  # fmt: skip
+    driver = {"/sys/module/nvidia/version": ["loaded=580.65.06", "library=/l/libcuda.so.580.65.06"]}
+    told = answers(name, **driver, Features=["1" * 64])
+    found = everything(planned(told, hosts=2, cuda_source=source, **own)).replace('"', " ").split()
+    assert set(wanted) <= set(found)
+    tools = {"g++", "cmake", "nvidia-cuda-toolkit", "cuda-nvcc-12-8", "nvidia-cuda-nvcc==13.0.88"}
+    assert not tools & set(found)
+    # Without the driver's library only the toolkit's stub lets the release say who it is.
+    without = {**told, **{each: [] for each in driver}}
+    bare = everything(planned(without, hosts=2, cuda_source=source))
+    assert "g++" in bare.split()
 
 
 @pytest.mark.parametrize(("name", "own", "version", "gcc"), NVIDIA)
@@ -246,7 +282,7 @@ def test_the_distributions_package(
     assert f"g++-{gcc}" in everything({"": found["Install the compilers"]})
 
     chosen = Choice("distro", version, "/usr", f"/usr/bin/g++-{gcc}", "")
-    told = settled(name, chosen, [toolchain.DISTRO_TOOLKIT])
+    told = settled(name, chosen, [toolkit.DISTRO_TOOLKIT])
     ours, text = opened.split("upload ", 1)[1].split(": ", 1)
     lines = text.rsplit("\nchmod", 1)[0].splitlines()
     told["##PYINFRA_FILE"] = [*told["##PYINFRA_FILE"], f"##PYINFRA_FILE {ours}", *lines]

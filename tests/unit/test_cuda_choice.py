@@ -6,6 +6,7 @@ import pytest
 
 from llamarig.settings import Settings
 from llamarig.tasks.cuda.choice import Choice, choose, rpath
+from llamarig.tasks.cuda.sources import Live
 from llamarig.tasks.facts.compilers import CompilerState
 from llamarig.tasks.facts.cuda_toolkits import CudaToolkits, Toolkit
 from llamarig.tasks.facts.machine import MachineState
@@ -27,9 +28,11 @@ def toolkit(home: str, version: tuple[int, ...], *missing: str, found_as: str = 
     return Toolkit(home, version, f"{home}/bin/nvcc", not missing, missing, names)
 
 
-def taken(name: str, *present: Toolkit, reachable: bool = True, **values: object) -> Choice | str:
+def taken(
+    name: str, *present: Toolkit, reachable: bool = True, live: Live | None = None, **values: object
+) -> Choice | str:
     settings = Settings.model_validate(values)
-    return choose(settings, machine(name), CompilerState(), list(present), reachable)
+    return choose(settings, machine(name), CompilerState(), list(present), reachable, live=live)
 
 
 def identity(choice: Choice | str) -> tuple[str, str, str, str]:
@@ -72,6 +75,33 @@ def test_the_second_run_finds_the_same_toolkit_present(name: str, reachable: boo
     version = tuple(map(int, first.version.split(".")))
     again = taken(name, toolkit(first.home, version), reachable=not reachable)
     assert identity(again) == ("present", *identity(first)[1:])
+
+
+@pytest.mark.parametrize(("name", "source"), [
+    ("debian 12", "pypi"), ("debian 13", "distro"), ("ubuntu 24.04", "nvidia"),
+])  # fmt: skip
+@pytest.mark.parametrize("reachable", [True, False])
+def test_a_host_with_libraries_alone_keeps_the_toolkit_of_what_serves(
+    name: str, source: str, reachable: bool
+) -> None:
+    first = taken(name, cuda_source=source)
+    assert isinstance(first, Choice)
+    live = (tuple(map(int, first.version.split("."))), first.home)
+    again = taken(name, reachable=reachable, live=live)
+    assert identity(again) == identity(first)
+    assert isinstance(again, Choice)
+    assert again.why == "what serves was built with it"
+
+
+def test_what_serves_does_not_bind_who_asks_for_something_else() -> None:
+    live = ((12, 8), "/usr/local/cuda-12.8")
+    assert identity(taken("ubuntu 24.04", live=live, cuda_version="13.0"))[1] == "13.0"
+    assert identity(taken("ubuntu 24.04", live=live, cuda_source="pypi"))[0] == "pypi"
+    # Nor where it fits no more, or was made by hand in a place of its own.
+    assert identity(taken("debian 13", live=live))[1] == "13.0"
+    assert identity(taken("debian 12", live=((13, 0), "/opt/cuda"), reachable=False))[0] == "pypi"
+    kit = toolkit("/opt/cuda", (13, 0))
+    assert identity(taken("ubuntu 24.04", kit, live=live))[0] == "present"
 
 
 def test_the_distributions_own_is_the_same_when_present() -> None:

@@ -13,6 +13,7 @@ from llamarig.tasks.facts.cuda_toolkits import Toolkit
 from llamarig.tasks.facts.driver import DriverState
 from llamarig.tasks.facts.machine import MachineState
 from llamarig.tasks.facts.nvidia_smi import SmiCard, SmiState
+from llamarig.tasks.facts.release import ReleaseState
 from llamarig.tasks.findings.cuda import RULES
 from llamarig.tasks.findings.finding import Finding
 from llamarig.tasks.findings.unused import without_effect
@@ -27,17 +28,21 @@ class Seen:
     machine: MachineState | None
     driver: DriverState = field(default_factory=DriverState)
     toolkits: list[Toolkit] = field(default_factory=list)
+    release: ReleaseState | None = None
     compilers: CompilerState = field(default_factory=CompilerState)
     smi: SmiState = field(default_factory=SmiState)
     render_nodes: list[str] = field(default_factory=lambda: ["/dev/dri/renderD128"])
 
 
-def judged(name: str, loaded: str = "", /, *toolkits: Toolkit, **values: object) -> list[Finding]:
+def judged(
+    name: str, loaded: str = "", /, *toolkits: Toolkit, live: ReleaseState | None = None,
+    **values: object,
+) -> list[Finding]:  # fmt: skip
     distribution, version = name.split()
     machine = MachineState(
         distribution, version, "", "x86_64", "systemd", 8, GLIBC.get(version, ())
     )
-    seen = cast(Any, Seen(machine, DriverState(loaded=loaded), list(toolkits)))
+    seen = cast(Any, Seen(machine, DriverState(loaded=loaded), list(toolkits), live))
     settings = Settings.model_validate(values)
     return [finding for rule in RULES for finding in rule(seen, settings)]
 
@@ -52,6 +57,12 @@ def test_what_auto_takes_and_why() -> None:
     assert toolkit.level == "ok"
     assert toolkit.found.startswith("pypi: CUDA 13.0 in /opt/llamarig/cuda/13.0/nvidia/cu13")
     assert "the sha256 of its keyring for Debian 12 is not known" in toolkit.found
+
+
+def test_what_serves_was_built_with_stays_whether_the_repository_answers_or_not() -> None:
+    live = ReleaseState("b1", 1, "cuda", (89,), {}, ((12, 8), "/usr/local/cuda-12.8"))
+    found = one(judged("ubuntu 24.04", live=live), "cuda_source").found
+    assert found.startswith("nvidia: CUDA 12.8 in /usr/local/cuda-12.8 with g++-13, what serves")
 
 
 def test_where_the_repository_decides_both_outcomes_are_told() -> None:

@@ -104,7 +104,7 @@ def _yaml() -> dict[str, Any]:
 def test_every_figure_names_its_source() -> None:
     for name, entries in _yaml().items():
         if name == "nvidia":
-            entries = entries["packages"]
+            entries = [*entries["packages"], entries["libraries"]]
         for entry in entries if isinstance(entries, list) else [entries]:
             assert entry["source"], (name, entry)
 
