@@ -18,8 +18,8 @@ class CudaLibraries(FactBase[bool]):
 
     def command(self, home: str) -> str:
         folder = shlex.quote(f"{home}/lib")
-        found = " && ".join(f"ls {name}.so.[0-9]*" for name in NAMES)
-        return f"cd {folder} 2>/dev/null && {found} >/dev/null 2>&1 && echo yes; true"
+        files = " ".join(f"{name}.so.[0-9]*" for name in NAMES)
+        return f"cd {folder} 2>/dev/null && ls {files} >/dev/null 2>&1 && echo yes; true"
 
     def process(self, output: list[str]) -> bool:
         return output == ["yes"]

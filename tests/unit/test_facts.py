@@ -11,6 +11,7 @@ import pytest
 from pyinfra.api.exceptions import FactProcessError
 
 from llamarig.paths import GENERATIONS
+from llamarig.tasks.facts.cuda_libraries import NAMES, CudaLibraries
 from llamarig.tasks.facts.disk import Disk
 from llamarig.tasks.facts.generation import Generations
 from llamarig.tasks.facts.job import Job
@@ -276,3 +277,17 @@ def test_processor_is_one_digest_whatever_the_order(tmp_path: Path) -> None:
 def test_processor_refuses_nonsense() -> None:
     with pytest.raises(FactProcessError):
         Processor().process(["sed: can't read /proc/cpuinfo"])
+
+
+def test_cuda_libraries_are_there_when_all_of_them_are(tmp_path: Path) -> None:
+    def there() -> bool:
+        command = CudaLibraries().command(home=str(tmp_path))
+        done = subprocess.run(["sh", "-c", command], capture_output=True, text=True, check=True)
+        return CudaLibraries().process(done.stdout.splitlines())
+
+    assert not there()
+    (tmp_path / "lib").mkdir()
+    for name in NAMES:
+        assert not there()
+        (tmp_path / "lib" / f"{name}.so.13").touch()
+    assert there()
