@@ -21,8 +21,9 @@
 # cuda_ptx = True
 
 #   Where the CUDA toolkit comes from: NVIDIA's repository, the distribution's packages, PyPI's
-#   wheels (13.x), or what is there already. auto takes the first that fits: present, nvidia,
-#   pypi, distro. Takes "auto", "nvidia", "distro", "pypi" or "present".
+#   wheels (13.x), or what is there already, all of it. auto takes the first that fits: the live
+#   release's, present, nvidia, pypi, distro. Takes "auto", "nvidia", "distro", "pypi" or
+#   "present".
 # cuda_source = "auto"
 
 #   The toolkit's release; None: the recommended one for the distribution. Takes a release of

@@ -80,8 +80,8 @@ class Settings(BaseModel):
     cuda_source: Literal["auto", "nvidia", "distro", "pypi", "present"] = Field(
         default="auto",
         description="Where the CUDA toolkit comes from: NVIDIA's repository, the distribution's "
-        "packages, PyPI's wheels (13.x), or what is there already. auto takes the first that fits: "
-        "present, nvidia, pypi, distro.",
+        "packages, PyPI's wheels (13.x), or what is there already, all of it. auto takes the first "
+        "that fits: the live release's, present, nvidia, pypi, distro.",
     )
     cuda_version: CudaVersion | None = Field(
         default=None,

@@ -20,6 +20,7 @@ from llamarig.paths import CACHE, RELEASES
 from llamarig.settings import Settings
 from llamarig.tasks import fan_out, giving, llama_cpp_job, others, sharing, site
 from llamarig.tasks.cuda import choice
+from llamarig.tasks.facts.driver import NvidiaDriver
 from llamarig.tasks.facts.machine import Machine
 from llamarig.tasks.facts.processor import Processor
 from llamarig.tasks.facts.release import Release
@@ -29,6 +30,7 @@ from llamarig.tasks.release import release_id
 ARCHIVES = f"{CACHE}/share"
 # Asked once per run: what a host is does not change.
 _kinds: dict[str, str] = {}
+_tools: dict[str, bool] = {}
 
 
 def kind(settings: Settings) -> str | None:
@@ -76,6 +78,23 @@ def builds(settings: Settings) -> bool:
         return False  # nobody is asked for what is there
     fan_out.find(this, lambda: _holders(settings))
     return fan_out.maker(this) == host.name
+
+
+def gets_tools(settings: Settings) -> bool:
+    """Whether the current host gets what building needs: it builds, or it is for CUDA and has no
+    driver's library, in whose place only the toolkit's stub lets a release start at all.
+
+    Decided once in a run, for all operations of the toolchain: one that becomes the builder after
+    another host failed gets the rest when it builds (`toolchain.for_building`).
+    """
+    if host.name in _tools:
+        return _tools[host.name]
+    found = builds(settings) or (
+        settings.backend == "cuda" and not host.get_fact(NvidiaDriver).cuda_library
+    )
+    if state.is_executing:
+        _tools[host.name] = found
+    return found
 
 
 def _holders(settings: Settings) -> list[str]:

@@ -81,8 +81,8 @@ def compilers(
     chosen: the toolkit, for CUDA.
     """
     building, running = needed(settings, chosen)
-    builds = toolkit.whole(settings) if chosen else release_hosts.builds(settings)
-    yield from apt_packages.have._inner(names=building if builds else running)
+    names = building if release_hosts.gets_tools(settings) else running
+    yield from apt_packages.have._inner(names=names)
 
 
 def for_building(
@@ -90,8 +90,11 @@ def for_building(
 ) -> Generator[PyinfraCommand, None, None]:
     """What building needs, on a host that builds after all (part of an operation)."""
     yield from apt_packages.have._inner(names=needed(settings, chosen)[0])
-    if chosen:
-        yield from toolkit.for_building(settings, chosen, _here())
+    machine = host.get_fact(Machine)
+    if chosen and machine is None:
+        yield failure("the host did not say what it is")
+    elif chosen and machine:
+        yield from toolkit.for_building(settings, chosen, _distribution(machine))
     yield from _verify()
 
 
@@ -107,9 +110,7 @@ def needed(settings: Settings, chosen: Choice | None = None) -> tuple[list[str],
     return building, running
 
 
-def _here() -> Distribution:
-    machine = host.get_fact(Machine)
-    assert machine is not None, "a toolkit was chosen for it"
+def _distribution(machine: MachineState) -> Distribution:
     return choice.distribution(machine, host.get_fact(Compilers))
 
 
@@ -126,7 +127,7 @@ def cuda(settings: Settings) -> None:
         name="Install the compilers", settings=settings, chosen=chosen,
         _env={"DEBIAN_FRONTEND": "noninteractive"},
     )  # fmt: skip
-    here = _here()
+    here = _distribution(machine)
     drive = settings.driver == "install" and not host.get_fact(NvidiaDriver).loaded
     sources(settings, chosen, here, machine, drive=drive)
     kit(settings, chosen, here)
@@ -172,7 +173,7 @@ def kit(settings: Settings, chosen: Choice, here: Distribution) -> None:
 @operation()
 def verify(settings: Settings) -> Generator[PyinfraCommand, None, None]:
     """Fail where cmake is no real cmake. Changes nothing."""
-    if not state.is_executing or not release_hosts.builds(settings):
+    if not state.is_executing or not release_hosts.gets_tools(settings):
         return
     yield from _verify()
 

@@ -21,5 +21,8 @@ case $said in
 esac
 chmod -R a+rX,go-w "$1"
 sync -f "$1"
-rm -rf "$2"
+# What serves may be linked with it: it is away for no longer than two renames take.
+rm -rf "$2.old"
+[ ! -e "$2" ] || mv -T "$2" "$2.old"
 mv -T "$1" "$2"
+rm -rf "$2.old"

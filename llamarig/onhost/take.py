@@ -57,8 +57,8 @@ def fetch(swarm: Swarm, stall_s: float) -> None:
 
 
 def _linger(swarm: Swarm, seconds: float) -> None:
-    """Give on until the others have everything too, for at most so many seconds; in any case long
-    enough for a giver to see us complete."""
+    """Give on until the others have everything too, for at most so many seconds; while anybody is
+    connected at least so long that a giver sees us complete."""
     begun = time.monotonic()
     while (stayed := time.monotonic() - begun) < seconds:
         alone = not swarm.look().num_peers

@@ -68,7 +68,8 @@ class Asked:
     """All that a choice rests on. driver: the branch that is or will be there; 0: unknown.
 
     coming: it is not there yet, and the distribution's package is what llamarig would install.
-    live: version and folder of the toolkit that the live release was built with.
+    live: version and folder of the toolkit that the live release was built with, if its libraries
+    are there.
     """
 
     settings: Settings

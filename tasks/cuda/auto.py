@@ -7,12 +7,12 @@ from dataclasses import replace
 from llamarig.tasks.cuda import advice
 from llamarig.tasks.cuda.asked import NAMES, Asked, Choice, Unfit
 from llamarig.tasks.cuda.mending import mended, with_keyring
-from llamarig.tasks.cuda.sources import LOOK, live, present
+from llamarig.tasks.cuda.sources import LOOK, live
 
 
 def auto(asked: Asked, nvidia_reachable: bool) -> Choice | Unfit:
     """The repository of NVIDIA is passed over where it does not answer the host."""
-    if isinstance(present(asked), Unfit) and (kept := live(asked)):
+    if kept := live(asked):
         return kept
     passed: list[str] = []
     unfit: list[Unfit] = []

@@ -1,10 +1,11 @@
 """Which CUDA toolkit a host builds with, and which g++ its nvcc gets.
 
-`auto` takes the first that fits of: a toolkit that is present, NVIDIA's repository, PyPI's wheels,
-the distribution's package. A release of llama.cpp is named by the toolkit's version, its folder
-and the compiler, so these three must come out the same on the first run, which installs the
-toolkit, and on every later one, which finds it present: the folder is known beforehand, and the
-compiler follows from the distribution and the version, never from what g++ happens to be.
+`auto` takes the first that fits of: that of the live release, a toolkit that is present, NVIDIA's
+repository, PyPI's wheels, the distribution's package. A release of llama.cpp is named by the
+toolkit's version, its folder and the compiler, so these three must come out the same on the first
+run, which installs the toolkit or its libraries, and on every later one, which finds them: the
+folder is known beforehand, and the compiler follows from the distribution and the version, never
+from what g++ happens to be.
 """
 
 from __future__ import annotations
@@ -24,11 +25,11 @@ from llamarig.tasks.cuda.auto import auto
 from llamarig.tasks.cuda.mending import mended
 from llamarig.tasks.cuda.sources import DISTRO_HOME, LIVE, LOOK, NAMES, Asked, Choice, Live, Unfit
 from llamarig.tasks.facts.compilers import Compilers, CompilerState
+from llamarig.tasks.facts.cuda_libraries import LiveToolkit
 from llamarig.tasks.facts.cuda_toolkits import CudaToolkits, Toolkit
 from llamarig.tasks.facts.driver import NvidiaDriver
 from llamarig.tasks.facts.machine import Machine, MachineState
 from llamarig.tasks.facts.nvidia_repository import NvidiaRepository
-from llamarig.tasks.facts.release import LiveRelease
 
 __all__ = [
     "Choice",
@@ -63,7 +64,7 @@ def choose(
 
     nvidia_reachable matters to auto alone: who asks for the repository by name gets its errors.
     driver: the branch (570) that the host has or, coming, is about to get; 0: not judged. live:
-    version and folder of the toolkit of the live release.
+    version and folder of the toolkit of the live release, if its libraries are there.
     """
     found = select(settings, machine, compilers, toolkits, nvidia_reachable, driver, coming, live)
     return found.line() if isinstance(found, Unfit) else found
@@ -135,8 +136,7 @@ def current(settings: Settings) -> Choice | str | None:
     here = distribution(machine, compilers)
     loaded = host.get_fact(NvidiaDriver).loaded
     driver = driver_branch(settings, loaded, here)
-    release = host.get_fact(LiveRelease)
-    live = release.toolkit if release else None
+    live = host.get_fact(LiveToolkit)
     found = choose(settings, machine, compilers, toolkits, True, driver, not loaded, live)
     nvidias = isinstance(found, Choice) and found.source == "nvidia" and found.why != LIVE
     if settings.cuda_source == "auto" and nvidias:

@@ -24,7 +24,7 @@ from llamarig.tasks.facts.cuda_toolkits import Toolkit
 __all__ = ["DISTRO_HOME", "LOOK", "NAMES", "Asked", "Choice", "Live", "Source", "Unfit"]
 
 # Why a choice was made.
-LIVE = "what serves was built with it"
+LIVE = "the live release was built with it"
 
 
 def present(asked: Asked) -> Choice | Unfit:
@@ -121,17 +121,20 @@ def distro(asked: Asked) -> Choice | Unfit:
 
 
 def live(asked: Asked) -> Choice | None:
-    """That of the live release, from where it came: a host with its libraries alone has nothing
-    present, and would get another release when a source is silent or a better version known."""
+    """That of the live release, whose libraries are there, if its source still gives it. Else a
+    host without a toolkit would get another release when a source is silent or a better version
+    known, and a host with several another one than its like."""
     if asked.live is None or asked.settings.cuda_home:
         return None
     version, home = asked.live
     if asked.pinned not in (None, version):
         return None
-    for source, place in HOMES.items():
-        found = asked.choice(source, version, place)
-        fits = not asked.problems(version, own_package=source == "distro")
-        if found.home == home and fits:
+    if any(each.home == home and not list(_faults(asked, each)) for each in asked.toolkits):
+        return replace(asked.choice("present", version, home), why=LIVE)
+    settings = asked.settings.model_copy(update={"cuda_version": table.text(version)})
+    for look in (nvidia, pypi, distro):
+        found = look(replace(asked, settings=settings))
+        if isinstance(found, Choice) and found.home == home:
             return replace(found, why=LIVE)
     return None
 
@@ -160,7 +163,6 @@ def _lacking(unfit: Unfit, needed: Sequence[tuple[int, int]]) -> Unfit:
     )
 
 
-HOMES: dict[Source, str] = {"nvidia": NVIDIA_HOME, "pypi": PYPI_HOME, "distro": DISTRO_HOME}
 # In auto's order.
 LOOK: dict[Source, Callable[[Asked], Choice | Unfit]] = {
     "present": present,

@@ -7,7 +7,6 @@ from collections.abc import Generator
 
 from pyinfra.api.command import PyinfraCommand
 from pyinfra.api.operation import operation
-from pyinfra.context import host
 
 from llamarig.cuda import table
 from llamarig.cuda.table import Distribution
@@ -15,16 +14,9 @@ from llamarig.settings import Settings
 from llamarig.tasks import release_hosts
 from llamarig.tasks.cuda import check, pypi, upgrades
 from llamarig.tasks.cuda.sources import Choice
-from llamarig.tasks.facts.driver import NvidiaDriver
 from llamarig.tasks.operations import apt_packages
 
 DISTRO_TOOLKIT = "nvidia-cuda-toolkit"
-
-
-def whole(settings: Settings) -> bool:
-    """Whether the current host needs all of it: it builds, or has no driver's library yet, in
-    whose place only a toolkit's stub lets a release start at all."""
-    return release_hosts.builds(settings) or not host.get_fact(NvidiaDriver).library
 
 
 def packages(chosen: Choice, here: Distribution, *, all_of_it: bool) -> list[str]:
@@ -42,7 +34,7 @@ def have(
     settings: Settings, chosen: Choice, here: Distribution
 ) -> Generator[PyinfraCommand, None, None]:
     """Have what the current host needs of the toolkit."""
-    yield from _have(chosen, here, all_of_it=whole(settings))
+    yield from _have(chosen, here, all_of_it=release_hosts.gets_tools(settings))
 
 
 def _have(
@@ -57,7 +49,7 @@ def _have(
 @operation()
 def hold(settings: Settings, chosen: Choice) -> Generator[PyinfraCommand, None, None]:
     """Hold what NVIDIA's repository gave, or let go of it."""
-    yield from _hold(settings, chosen, all_of_it=whole(settings))
+    yield from _hold(settings, chosen, all_of_it=release_hosts.gets_tools(settings))
 
 
 def _hold(
@@ -72,7 +64,7 @@ def _hold(
 @operation()
 def compiles(settings: Settings, chosen: Choice) -> Generator[PyinfraCommand, None, None]:
     """See a small file compiled, where anything is to be."""
-    if whole(settings):
+    if release_hosts.gets_tools(settings):
         yield from _compiles(settings, chosen)
 
 

@@ -26,6 +26,7 @@ for name in libnvidia-ml.so.1 libcuda.so.1; do
     file=$(ldconfig -p 2>/dev/null | grep -F "$name " | grep -F x86-64 | sed 's/.*=> //' |
         head -n 1)
     [ -n "$file" ] && echo "library=$(readlink -f "$file")"
+    [ -n "$file" ] && [ "$name" = libcuda.so.1 ] && echo cuda_library=yes
 done
 timeout 10 dpkg-query -W -f '${db:Status-Status} ${Package}\n' 'libnvidia-compute-*' \
     'nvidia-kernel-common-*' </dev/null 2>/dev/null | sed -n 's/^installed /package=/p' | head -n 20
@@ -64,6 +65,7 @@ class DriverState:
     one. secure_boot None: not known. key_rejected: the log of this boot says that a module was
     refused for its signature. api_mismatch: NVRM's sentence about it. xids: the last five at most.
     devices: the nodes in /dev. flavours: of Ubuntu's installed driver packages, `580-server`.
+    cuda_library: libcuda.so.1 is there, which programs for CUDA don't start without.
     """
 
     loaded: str = ""
@@ -79,6 +81,7 @@ class DriverState:
     reboot_required: bool = False
     devices: tuple[str, ...] = ()
     flavours: tuple[str, ...] = ()
+    cuda_library: bool = False
 
 
 class NvidiaDriver(FactBase[DriverState]):
@@ -113,6 +116,7 @@ class NvidiaDriver(FactBase[DriverState]):
             reboot_required="reboot" in first,
             devices=tuple(values.get("device", [])),
             flavours=_flavours(values.get("package", [])),
+            cuda_library="cuda_library" in first,
         )
 
 

@@ -13,9 +13,11 @@ from typing import Any
 from pyinfra.api.exceptions import FactProcessError
 from pyinfra.api.facts import FactBase
 
+from llamarig.cuda.table import Version
 from llamarig.settings import Settings
 from llamarig.tasks.facts.addresses import Addresses, Interface
 from llamarig.tasks.facts.compilers import Compilers, CompilerState
+from llamarig.tasks.facts.cuda_libraries import LiveToolkit
 from llamarig.tasks.facts.cuda_toolkits import CudaToolkits, Toolkit
 from llamarig.tasks.facts.disk import Disk, DiskState
 from llamarig.tasks.facts.driver import DriverState, NvidiaDriver
@@ -25,7 +27,6 @@ from llamarig.tasks.facts.machine import Machine, MachineState
 from llamarig.tasks.facts.nvidia_smi import NvidiaSmi, SmiState
 from llamarig.tasks.facts.ollama import Ollama, OllamaState
 from llamarig.tasks.facts.port import Listener, Listening
-from llamarig.tasks.facts.release import LiveRelease, ReleaseState
 from llamarig.tasks.facts.tls import Tls, TlsState
 from llamarig.tasks.facts.tools import Tools, ToolsState
 from llamarig.tasks.facts.ufw import Ufw, UfwState
@@ -42,7 +43,7 @@ AS_ROOT: dict[str, FactBase[Any]] = {
     "smi": NvidiaSmi(),
     "compilers": Compilers(),
     "toolkits": CudaToolkits(),
-    "release": LiveRelease(),
+    "live_toolkit": LiveToolkit(),
     "disk": Disk(),
     "listeners": Listener(),
     "ollama": Ollama(),
@@ -52,6 +53,8 @@ AS_ROOT: dict[str, FactBase[Any]] = {
     "tls": Tls(),
 }
 AS_OPERATOR: dict[str, FactBase[Any]] = {"tools": Tools()}
+# Hosts that were saved before these were asked can be judged without.
+LATER = ("live_toolkit",)
 Lines = dict[str, list[str]]
 
 
@@ -66,7 +69,7 @@ class Workstation:
     smi: SmiState
     compilers: CompilerState
     toolkits: list[Toolkit]
-    release: ReleaseState | None
+    live_toolkit: tuple[Version, str] | None
     disk: DiskState | None
     listeners: list[Listening]
     ollama: OllamaState
@@ -130,7 +133,7 @@ class OperatorSections(_Sections):
 
 def missing(lines: Lines) -> list[str]:
     """The facts of which nothing was read, not even that there is nothing."""
-    return [name for name in (*AS_ROOT, *AS_OPERATOR) if name not in lines]
+    return [name for name in (*AS_ROOT, *AS_OPERATOR) if name not in (*lines, *LATER)]
 
 
 def read(lines: Lines) -> Workstation:

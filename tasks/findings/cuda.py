@@ -30,7 +30,7 @@ def _choices(seen: Workstation, settings: Settings) -> tuple[Choice | Unfit, Cho
         return None  # nothing here would mend that
     machine, compilers, toolkits = seen.machine, seen.compilers, seen.toolkits
     branch = driver_branch(settings, seen.driver.loaded, distribution(machine, compilers))
-    coming, live = not seen.driver.loaded, seen.release.toolkit if seen.release else None
+    coming, live = not seen.driver.loaded, seen.live_toolkit
     answering, silent = (
         select(settings, machine, compilers, toolkits, answers, branch, coming, live)
         for answers in (True, False)

@@ -12,6 +12,9 @@ from llamarig.rehearsal.lab import Lab
 
 LIMIT_SECONDS = 300
 MODELS = "/data/huggingface"
+COMPILES = (
+    "systemctl is-active 'llamarig-build-*' && ls /var/lib/llamarig/build/*/build/build.ninja"
+)
 SHARES = "ss -Hltn sport = :6881"
 # As if the host had been installed anew, with its packages.
 FORGET_MODEL = f"rm -rf {MODELS}/hub {MODELS}/llamarig /var/lib/llamarig/models"

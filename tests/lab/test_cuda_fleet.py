@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from typing import Any
 
 import pytest
-from fleet import FORGET_RELEASES, Fleet
+from fleet import COMPILES, FORGET_RELEASES, Fleet, cut
 from made import made_lab
 
 from llamarig.rehearsal.lab import Lab
@@ -49,17 +49,16 @@ def test_who_takes_a_release_gets_libraries_and_no_toolkit(site: Any, fleet: Fle
     assert {of["changed"] for of in again.report["hosts"].values()} == {0}, again.output
 
 
-def test_it_gets_the_toolkit_when_it_builds_after_all(site: Any, fleet: Fleet) -> None:
+def test_it_gets_the_toolkit_when_the_builder_dies(site: Any, fleet: Fleet) -> None:
     name = fleet.release("gpu02")
-    fleet.on("gpu02", FORGET_RELEASES)
-    fleet.on("gpu01", FORGET_RELEASES)
-    fleet.lab.kill("gpu01")
-    try:
-        ran = site.run("build --limit gpu02", **CUDA)
-        assert (ran.code, ran.host("gpu02")["release_from"]) == (0, "build"), ran.output
-        assert fleet.release("gpu02") == name
-        fleet.on("gpu02", f"{HOME}/bin/nvcc --version && command -v g++")
-        again = site.run("build --limit gpu02", **CUDA)
-        assert (again.code, again.host("gpu02")["changed"]) == (0, 0), again.output
-    finally:
-        fleet.lab.restart("gpu01")
+    fleet.all(("gpu01", "gpu02"), FORGET_RELEASES)
+    code, output = cut(
+        site, "build", lambda _: fleet.until("gpu01", COMPILES),
+        lambda: fleet.lab.kill("gpu01"), lambda: fleet.lab.restart("gpu01"), **CUDA,
+    )  # fmt: skip
+    assert code == 1, output
+    assert fleet.release("gpu02") == name
+    fleet.on("gpu02", f"{HOME}/bin/nvcc --version && command -v g++")
+    again = site.run("build", **CUDA)
+    assert (again.code, again.host("gpu02")["changed"]) == (0, 0), again.output
+    assert again.host("gpu01")["release_from"] == "hosts"

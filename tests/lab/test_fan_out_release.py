@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from typing import Any
 
 import pytest
-from fleet import FORGET_RELEASES, SHARES, Fleet, cut
+from fleet import COMPILES, FORGET_RELEASES, SHARES, Fleet, cut
 from made import made_lab
 
 from llamarig.rehearsal.lab import Lab
@@ -19,9 +19,6 @@ pytestmark = [
 ]
 HOSTS = ("gpu01", "gpu02", "gpu03")
 OLDER = ("gpu04", "gpu05")
-COMPILES = (
-    "systemctl is-active 'llamarig-build-*' && ls /var/lib/llamarig/build/*/build/build.ninja"
-)
 FIRST_KIND = "build --limit gpu01 --limit gpu02 --limit gpu03"
 RELEASES = "/opt/llamarig/releases"
 EVERYBODY = "the release on all hosts that are up"
@@ -75,6 +72,26 @@ def test_another_host_builds_when_the_builder_dies(site: Any, fleet: Fleet) -> N
     again = site.run(FIRST_KIND)
     assert again.code == 0, again.output
     assert origins(again) == {"gpu01": "hosts", "gpu02": "there", "gpu03": "there"}
+
+
+@pytest.mark.cell("the builder can't get its tools", EVERYBODY)
+def test_another_host_builds_when_the_builder_fails_before(site: Any, fleet: Fleet) -> None:
+    fleet.all(OLDER, FORGET_RELEASES)
+    no_archive = "/etc/apt/apt.conf.d/99-nothing-answers"
+    fleet.on("gpu04", "apt-get remove -y ninja-build && rm -f /var/cache/apt/archives/*.deb && "
+             f"echo 'Acquire::http::Proxy \"http://127.0.0.1:9\";' >{no_archive}")  # fmt: skip
+    kind = "build --limit gpu04 --limit gpu05"
+    try:
+        ran = site.run(kind)
+    finally:
+        fleet.on("gpu04", f"rm {no_archive}")
+    assert ran.code == 1, ran.output
+    assert ran.host("gpu04")["problems"]
+    # It had been given what running needs; the rest came in the operation that builds.
+    assert origins(ran)["gpu05"] == "build", ran.output
+    fleet.on("gpu05", "command -v g++")
+    again = site.run(kind)
+    assert (again.code, origins(again)) == (0, {"gpu04": "hosts", "gpu05": "there"}), again.output
 
 
 @pytest.mark.cell("one holder's release is corrupt", "the release as it was built, from another")

@@ -90,18 +90,32 @@ def test_a_host_with_libraries_alone_keeps_the_toolkit_of_what_serves(
     again = taken(name, reachable=reachable, live=live)
     assert identity(again) == identity(first)
     assert isinstance(again, Choice)
-    assert again.why == "what serves was built with it"
+    assert again.why == "the live release was built with it"
 
 
-def test_what_serves_does_not_bind_who_asks_for_something_else() -> None:
+def test_of_several_present_the_live_releases_is_taken() -> None:
+    several = [toolkit(f"/usr/local/cuda-{each}", (12, each)) for each in (6, 8)]
+    live = ((12, 6), "/usr/local/cuda-6")
+    assert identity(taken("ubuntu 24.04", *several))[2] == "/usr/local/cuda-8"
+    assert identity(taken("ubuntu 24.04", *several, live=live))[:3] == (
+        "present", "12.6", "/usr/local/cuda-6",
+    )  # fmt: skip
+
+
+def test_an_owners_other_toolkit_moves_no_host_with_libraries_alone() -> None:
+    live = ((12, 8), "/usr/local/cuda-12.8")
+    found = taken("ubuntu 24.04", toolkit("/usr", (12, 0)), live=live)
+    assert identity(found)[:3] == ("nvidia", "12.8", "/usr/local/cuda-12.8")
+
+
+def test_the_live_release_does_not_bind_who_asks_for_something_else() -> None:
     live = ((12, 8), "/usr/local/cuda-12.8")
     assert identity(taken("ubuntu 24.04", live=live, cuda_version="13.0"))[1] == "13.0"
     assert identity(taken("ubuntu 24.04", live=live, cuda_source="pypi"))[0] == "pypi"
-    # Nor where it fits no more, or was made by hand in a place of its own.
+    # Nor where it fits no more, its source gives it no more, or it has a place of its own.
     assert identity(taken("debian 13", live=live))[1] == "13.0"
+    assert identity(taken("debian 12", live=live))[0] == "pypi"
     assert identity(taken("debian 12", live=((13, 0), "/opt/cuda"), reachable=False))[0] == "pypi"
-    kit = toolkit("/opt/cuda", (13, 0))
-    assert identity(taken("ubuntu 24.04", kit, live=live))[0] == "present"
 
 
 def test_the_distributions_own_is_the_same_when_present() -> None:

@@ -8,12 +8,12 @@ from typing import Any, cast
 import pytest
 
 from llamarig.settings import Settings
+from llamarig.tasks.cuda.sources import Live
 from llamarig.tasks.facts.compilers import CompilerState
 from llamarig.tasks.facts.cuda_toolkits import Toolkit
 from llamarig.tasks.facts.driver import DriverState
 from llamarig.tasks.facts.machine import MachineState
 from llamarig.tasks.facts.nvidia_smi import SmiCard, SmiState
-from llamarig.tasks.facts.release import ReleaseState
 from llamarig.tasks.findings.cuda import RULES
 from llamarig.tasks.findings.finding import Finding
 from llamarig.tasks.findings.unused import without_effect
@@ -28,14 +28,14 @@ class Seen:
     machine: MachineState | None
     driver: DriverState = field(default_factory=DriverState)
     toolkits: list[Toolkit] = field(default_factory=list)
-    release: ReleaseState | None = None
+    live_toolkit: Live | None = None
     compilers: CompilerState = field(default_factory=CompilerState)
     smi: SmiState = field(default_factory=SmiState)
     render_nodes: list[str] = field(default_factory=lambda: ["/dev/dri/renderD128"])
 
 
 def judged(
-    name: str, loaded: str = "", /, *toolkits: Toolkit, live: ReleaseState | None = None,
+    name: str, loaded: str = "", /, *toolkits: Toolkit, live: Live | None = None,
     **values: object,
 ) -> list[Finding]:  # fmt: skip
     distribution, version = name.split()
@@ -60,9 +60,9 @@ def test_what_auto_takes_and_why() -> None:
 
 
 def test_what_serves_was_built_with_stays_whether_the_repository_answers_or_not() -> None:
-    live = ReleaseState("b1", 1, "cuda", (89,), {}, ((12, 8), "/usr/local/cuda-12.8"))
+    live = (12, 8), "/usr/local/cuda-12.8"
     found = one(judged("ubuntu 24.04", live=live), "cuda_source").found
-    assert found.startswith("nvidia: CUDA 12.8 in /usr/local/cuda-12.8 with g++-13, what serves")
+    assert found.startswith("nvidia: CUDA 12.8 in /usr/local/cuda-12.8 with g++-13, the live ")
 
 
 def test_where_the_repository_decides_both_outcomes_are_told() -> None:

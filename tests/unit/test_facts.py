@@ -11,7 +11,7 @@ import pytest
 from pyinfra.api.exceptions import FactProcessError
 
 from llamarig.paths import GENERATIONS
-from llamarig.tasks.facts.cuda_libraries import NAMES, CudaLibraries
+from llamarig.tasks.facts.cuda_libraries import MARK, CudaLibraries, LiveToolkit
 from llamarig.tasks.facts.disk import Disk
 from llamarig.tasks.facts.generation import Generations
 from llamarig.tasks.facts.job import Job
@@ -285,9 +285,38 @@ def test_cuda_libraries_are_there_when_all_of_them_are(tmp_path: Path) -> None:
         done = subprocess.run(["sh", "-c", command], capture_output=True, text=True, check=True)
         return CudaLibraries().process(done.stdout.splitlines())
 
+    folder = tmp_path / "targets/x86_64-linux/lib"
     assert not there()
-    (tmp_path / "lib").mkdir()
-    for name in NAMES:
+    folder.mkdir(parents=True)
+    for name in ("libcudart", "libcublas", "libcublasLt"):
         assert not there()
-        (tmp_path / "lib" / f"{name}.so.13").touch()
+        (folder / f"{name}.so.13").touch()
     assert there()
+
+
+HOME = "/usr/local/cuda-12.8"
+WITH_CUDA = json.dumps({"id": "b1", "cuda": {"version": "12.8", "home": HOME}}, indent=2)
+
+
+@pytest.mark.parametrize(
+    ("manifest", "homes", "found"),
+    [
+        (WITH_CUDA, [HOME, "/usr"], ((12, 8), HOME)),
+        (WITH_CUDA, ["/usr"], None),  # they are gone
+        (WITH_CUDA[:-20], [HOME], None),
+        ('{"cuda": null}', [HOME], None),
+        ("[]", [HOME], None),
+        ("", [], None),
+        (WITH_CUDA.replace("12.8", "latest"), ["/usr/local/cuda-latest"], None),
+    ],
+)
+def test_the_live_toolkit(manifest: str, homes: list[str], found: object) -> None:
+    assert LiveToolkit().process([*manifest.splitlines(), "", MARK, *homes]) == found
+
+
+def test_the_live_toolkit_on_a_host_with_nothing() -> None:
+    done = subprocess.run(
+        ["sh", "-c", LiveToolkit().command()], capture_output=True, text=True, check=True
+    )
+    assert MARK in done.stdout.splitlines()
+    assert LiveToolkit().process(done.stdout.splitlines()) is None
