@@ -115,7 +115,7 @@ def test_the_live_release_does_not_bind_who_asks_for_something_else() -> None:
     # Nor where it fits no more, its source gives it no more, or it has a place of its own.
     assert identity(taken("debian 13", live=live))[1] == "13.0"
     assert identity(taken("debian 12", live=live))[0] == "pypi"
-    assert identity(taken("debian 12", live=((13, 0), "/opt/cuda"), reachable=False))[0] == "pypi"
+    assert identity(taken("ubuntu 24.04", live=((13, 0), "/opt/cuda")))[1] == "12.8"
 
 
 def test_the_distributions_own_is_the_same_when_present() -> None:
