@@ -10,7 +10,7 @@ from pyinfra.api.state import BaseStateCallback, State
 
 from llamarig import report
 from llamarig.display import ClearFirst, say
-from llamarig.tasks import lost_link
+from llamarig.tasks import dropped
 
 
 class Display(BaseStateCallback):
@@ -74,7 +74,7 @@ def register(state: State) -> None:
     if registered(state):
         return
     state.add_callback_handler(Display())
-    lost_link.watch(state)
+    dropped.watch(state)
     hosts = [each for each in state.inventory if state.is_host_in_limit(each)]
     report.begin([each.name for each in hosts])
     for each in hosts:

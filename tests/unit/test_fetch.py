@@ -207,7 +207,8 @@ def test_a_token_that_does_not_help_is_one_line(tiny: Path, tmp_path: Path, text
 
 def test_two_at_once_fetch_once(large: Path, tmp_path: Path) -> None:
     with Hub({REPO: {NAME: large}}) as hub:
-        hub.content.faults.set({"slow": str(SIZE)})
+        # Slow enough that it lasts until the second one has started, on a busy machine too.
+        hub.content.faults.set({"slow": str(SIZE // 5)})
         argv = prepare(hub, tmp_path)
         first = subprocess.Popen(argv, stdout=subprocess.DEVNULL)
         wait_for(partial(tmp_path, large), 1)

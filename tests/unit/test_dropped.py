@@ -1,4 +1,4 @@
-"""A host that pyinfra drops because its link died: one line, and only then."""
+"""A host that pyinfra drops: why, in one line."""
 
 from __future__ import annotations
 
@@ -9,12 +9,18 @@ from dataclasses import dataclass
 import pytest
 from paramiko import Channel, SSHException
 from pyinfra.api.config import Config
+from pyinfra.api.connect import connect_all
+from pyinfra.api.exceptions import PyinfraError
 from pyinfra.api.host import Host
 from pyinfra.api.inventory import Inventory
+from pyinfra.api.operation import add_op
+from pyinfra.api.operations import run_ops
 from pyinfra.api.state import State
+from pyinfra.operations import server
 
 from llamarig import connection, report
-from llamarig.tasks import display_callback, lost_link
+from llamarig.tasks import display_callback
+from llamarig.tasks.dropped import LOST
 
 
 @dataclass
@@ -62,13 +68,35 @@ def dropped(request: pytest.FixtureRequest) -> Dropped:
 
 def test_a_dead_link_is_said(dropped: Dropped, capsys: pytest.CaptureFixture[str]) -> None:
     host = dropped(False)
-    assert report.host(host.name)["problems"] == [lost_link.LOST]
-    assert lost_link.LOST in capsys.readouterr().err
+    assert report.host(host.name)["problems"] == [LOST]
+    assert LOST in capsys.readouterr().err
 
 
 def test_a_live_link_is_not_to_blame(dropped: Dropped) -> None:
     host = dropped(True)
     assert report.host(host.name)["problems"] == []
+
+
+@pytest.mark.parametrize(
+    ("command", "said"),
+    [
+        (
+            "echo Reading lists; echo 'E: 1' >&2; echo 'E: no room\t!' >&2; exit 3",
+            "E: no room\ufffd!",
+        ),
+        ("echo on stdout alone; exit 3", "on stdout alone"),
+        ("exit 3", "failed"),
+    ],
+)
+def test_a_commands_last_words_are_the_cause(command: str, said: str) -> None:
+    state = State(Inventory((["@local"], {})), Config())
+    connect_all(state)
+    report.host("@local")["problems"].clear()
+    display_callback.register(state)
+    add_op(state, server.shell, name="Write it", commands=[command])
+    with pytest.raises(PyinfraError, match="No hosts remaining"):
+        run_ops(state)
+    assert report.host("@local")["problems"] == [f"Write it: {said}"]
 
 
 def test_what_was_said_already_is_enough(dropped: Dropped, request: pytest.FixtureRequest) -> None:
