@@ -1,5 +1,5 @@
-# usage: PARTIAL FOLDER VERSION SYMBOLS: make NVIDIA's wheels the toolkit that cmake looks for.
-home=$1/nvidia/cu${3%%.*}
+# usage: PARTIAL VERSION SYMBOLS: make NVIDIA's wheels the toolkit that cmake looks for.
+home=$1/nvidia/cu${2%%.*}
 [ -e "$home/lib64" ] || ln -s lib "$home/lib64"
 for file in "$home"/lib/lib*.so.*; do
     link=${file%%.so.*}.so
@@ -8,21 +8,14 @@ done
 # The driver's library comes with the driver; to link against it, its names are enough. Called by
 # mistake, it answers 34, CUDA_ERROR_STUB_LIBRARY.
 mkdir -p "$home/lib/stubs"
-for symbol in $4; do echo "int $symbol(void) { return 34; }"; done |
+for symbol in $3; do echo "int $symbol(void) { return 34; }"; done |
     /usr/bin/gcc -shared -fPIC -Wl,-soname,libcuda.so.1 -o "$home/lib/stubs/libcuda.so" -x c -
 ln -sf libcuda.so "$home/lib/stubs/libcuda.so.1"
 said=$(timeout 30 "$home/bin/nvcc" --version </dev/null 2>&1 | head -c 4096)
 case $said in
-*"release $3,"*) ;;
+*"release $2,"*) ;;
 *)
-    echo "llamarig: cuda_source: the wheels' nvcc does not say it is $3: $said" | tr '\n' ' '
+    echo "llamarig: cuda_source: the wheels' nvcc does not say it is $2: $said" | tr '\n' ' '
     exit 1
     ;;
 esac
-chmod -R a+rX,go-w "$1"
-sync -f "$1"
-# What serves may be linked with it: it is away for no longer than two renames take.
-rm -rf "$2.old"
-[ ! -e "$2" ] || mv -T "$2" "$2.old"
-mv -T "$1" "$2"
-rm -rf "$2.old"

@@ -29,26 +29,27 @@ LAYOUT_SECONDS = 300
 def spec(version: str) -> jobs.Spec:
     """The job: the wheels into a folder beside the place, links and stub, then its name."""
     symbols = " ".join(table.driver_symbols())
-    layout = script("cuda-layout.sh", *_folders(version), version, symbols)
-    return _job(version, f"cuda-{version}", f"CUDA {version} from PyPI", table.wheels(), layout)
+    layout = script("cuda-layout.sh", _partial(version), version, symbols)
+    title = f"CUDA {version} from PyPI"
+    return _job(version, f"cuda-{version}", title, table.wheels(), {"layout": layout})
 
 
 def libraries(version: str) -> jobs.Spec:
     """The same with the shared libraries alone, for a release that was built elsewhere."""
-    layout = script("cuda-libraries.sh", *_folders(version))
     title = f"CUDA {version}'s libraries from PyPI"
-    return _job(version, f"cuda-libraries-{version}", title, table.library_wheels(), layout)
+    return _job(version, f"cuda-libraries-{version}", title, table.library_wheels(), {})
 
 
-def _folders(version: str) -> tuple[str, str]:
-    """Where the wheels are put first, and last."""
-    return f"{CUDA}/{version}.partial", f"{CUDA}/{version}"
+def _partial(version: str) -> str:
+    return f"{CUDA}/{version}.partial"
 
 
 def _job(
-    version: str, name: str, title: str, known: dict[Version, list[str]], layout: list[str]
-) -> jobs.Spec:
-    partial, folder = _folders(version)
+    version: str, name: str, title: str, known: dict[Version, list[str]],
+    laid_out: dict[str, list[str]],
+) -> jobs.Spec:  # fmt: skip
+    """laid_out: stages between the wheels and their name."""
+    partial, folder = _partial(version), f"{CUDA}/{version}"
     temporary = f"{folder}.tmp"
     env = {
         "HOME": "/root",
@@ -60,15 +61,17 @@ def _job(
     clean = 'rm -rf "$1" "$2"; mkdir -p "$1" "$2"'
     pip = ["/usr/bin/python3", "-m", "pip", "install", "--quiet", "--disable-pip-version-check"]
     pip += ["--no-input", "--no-cache-dir", "--no-deps", "--only-binary", ":all:"]
-    wheels = known[table.parse(version)]
+    wheels = [*pip, "--target", partial, *known[table.parse(version)]]
+    place = script("cuda-place.sh", partial, folder)
+    stages = {**laid_out, "place": place}
     return jobs.Spec(
         name=name,
         title=title,
         unit="steps",
         stages=[
             jobs.Stage("clean", ["/bin/sh", "-euc", clean, "sh", partial, temporary], 120, env),
-            jobs.Stage("wheels", [*pip, "--target", partial, *wheels], WHEELS_SECONDS, env),
-            jobs.Stage("layout", layout, LAYOUT_SECONDS, env),
+            jobs.Stage("wheels", wheels, WHEELS_SECONDS, env),
+            *(jobs.Stage(stage, argv, LAYOUT_SECONDS, env) for stage, argv in stages.items()),
             jobs.Stage("tidy", ["/bin/rm", "-rf", temporary], 120, env),
         ],
         nice=5,
@@ -85,5 +88,5 @@ def install(choice: Choice, all_of_it: bool) -> Generator[PyinfraCommand, None, 
         return
     job = spec(choice.version) if all_of_it else libraries(choice.version)
     yield from jobs.start(job)
-    if state.is_executing and (reason := jobs.wait(job, WHEELS_SECONDS + LAYOUT_SECONDS)):
+    if state.is_executing and (reason := jobs.wait(job, WHEELS_SECONDS + 2 * LAYOUT_SECONDS)):
         yield failure(reason)

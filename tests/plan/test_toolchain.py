@@ -420,31 +420,38 @@ def test_wheels_become_a_toolkit(tmp_path: Path) -> None:
     nvcc = home / "bin" / "nvcc"
     nvcc.write_text("#!/bin/sh\necho 'Cuda compilation tools, release 13.0, V13.0.88'\n")
     nvcc.chmod(0o755)
-    script = files("llamarig.templates").joinpath("cuda-layout.sh").read_text()
     symbols = " ".join(table.driver_symbols())
 
-    def lay_out(version: str) -> subprocess.CompletedProcess[str]:
+    def ran(name: str, *arguments: str) -> subprocess.CompletedProcess[str]:
+        script = files("llamarig.templates").joinpath(name).read_text()
         return subprocess.run(
-            ["/bin/sh", "-euc", script, "sh", str(partial), str(folder), version, symbols],
+            ["/bin/sh", "-euc", script, "sh", str(partial), *arguments],
             capture_output=True, text=True, timeout=60, check=False,
         )  # fmt: skip
 
-    wrong = lay_out("13.3")
+    wrong = ran("cuda-layout.sh", "13.3", symbols)
     assert wrong.returncode == 1
     assert wrong.stdout.startswith("llamarig: ")
-    assert not folder.exists()
-    done = lay_out("13.0")
+    done = ran("cuda-layout.sh", "13.0", symbols)
     assert done.returncode == 0, done.stderr
+    (folder / "nvidia").mkdir(parents=True)  # what was there before
+    (folder / "nvidia" / "older").touch()
+    placed = ran("cuda-place.sh", str(folder))
+    assert placed.returncode == 0, placed.stderr
     lib = folder / "nvidia" / "cu13" / "lib64"
     assert (lib / "libcudart.so").readlink() == Path("libcudart.so.13")
     assert (lib / "libcublasLt.so").exists()
     stub = (lib / "stubs" / "libcuda.so").read_bytes()
     assert b"libcuda.so.1" in stub
     assert b"cuMemGetAllocationGranularity" in stub
-    assert not partial.exists()
+    assert [each.name for each in tmp_path.iterdir()] == ["13.0"]
+    assert [each.name for each in (folder / "nvidia").iterdir()] == ["cu13"]
 
 
 def test_the_wheels_job_is_what_a_host_can_read() -> None:
     document = json.loads(pypi.spec("13.0").document())
-    assert [each["name"] for each in document["stages"]] == ["clean", "wheels", "layout", "tidy"]
+    names = ["clean", "wheels", "layout", "place", "tidy"]
+    assert [each["name"] for each in document["stages"]] == names
+    fewer = json.loads(pypi.libraries("13.0").document())
+    assert [each["name"] for each in fewer["stages"]] == [n for n in names if n != "layout"]
     assert document["stages"][1]["env"]["TMPDIR"] == "/opt/llamarig/cuda/13.0.tmp"

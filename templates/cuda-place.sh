@@ -1,4 +1,4 @@
-# usage: PARTIAL FOLDER: make NVIDIA's wheels of shared libraries the folder that a release names.
+# usage: PARTIAL FOLDER: NVIDIA's wheels, all that belongs to them there, get their name.
 chmod -R a+rX,go-w "$1"
 sync -f "$1"
 # What serves may be linked with it: it is away for no longer than two renames take.
