@@ -15,7 +15,7 @@ from typing import Any
 
 from llamarig.onhost.errors import Stop
 
-POLL_SECONDS = 0.1
+POLL_SECONDS = 0.05
 KNOCK_SECONDS = 0.5
 # Peers that fell silent are asked no more after this many seconds, and others instead.
 SILENT_SECONDS = 5

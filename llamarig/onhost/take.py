@@ -19,8 +19,8 @@ from llamarig.onhost.files import read_json, sync_folder
 from llamarig.onhost.swarm import POLL_SECONDS, Ends, Swarm, size_of
 
 GIB = 2**30
-# A giver that waits for us looks every POLL_SECONDS; three of its looks see that we are complete.
-SEEN_SECONDS = 3 * POLL_SECONDS
+# A giver that waits for us looks every POLL_SECONDS: four looks, to see that we are complete.
+SEEN_SECONDS = 4 * POLL_SECONDS
 
 
 def growing(target: str) -> str:
