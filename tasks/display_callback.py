@@ -10,7 +10,7 @@ from pyinfra.api.state import BaseStateCallback, State
 
 from llamarig import report
 from llamarig.display import ClearFirst, say
-from llamarig.tasks import dropped
+from llamarig.tasks import dropped, step
 
 
 class Display(BaseStateCallback):
@@ -20,11 +20,11 @@ class Display(BaseStateCallback):
     def operation_start(state: State, op_hash: str) -> None:
         _quiet()
         at = [each.name for each in state.active_hosts if op_hash in state.ops[each]]
-        report.step(_title(state, op_hash).split(" | ")[0], at)
+        report.step(step.title(state, op_hash).split(" | ")[0], at)
 
     @staticmethod
     def operation_end(state: State, op_hash: str) -> None:
-        title = _title(state, op_hash)
+        title = step.title(state, op_hash)
         outcomes: dict[str, str] = {}
         for host in state.inventory.iter_activated_hosts():
             if op_hash not in state.ops[host]:
@@ -42,7 +42,7 @@ class Display(BaseStateCallback):
     def operation_host_error(
         state: State, host: Host, op_hash: str, retry_count: int = 0, max_retries: int = 0
     ) -> None:
-        title = _title(state, op_hash)
+        title = step.title(state, op_hash)
         report.operation(title, {host.name: "failed"})
         say(host.name, f"failed: {title}")
 
@@ -52,10 +52,6 @@ class Display(BaseStateCallback):
         entry = report.host(host.name)
         if entry["operations"] and not report.wanted():
             say(host.name, report.outcome(entry))
-
-
-def _title(state: State, op_hash: str) -> str:
-    return ", ".join(sorted(state.get_op_meta(op_hash).names))
 
 
 def _quiet() -> None:

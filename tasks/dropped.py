@@ -16,6 +16,7 @@ from pyinfra.api.state import State
 from llamarig import connection, report
 from llamarig.display import plain
 from llamarig.tasks.operations.outcome import tell
+from llamarig.tasks.step import title
 
 LOST = "the connection was lost; jobs on the host go on, run the same command again to join them"
 MOST_CHARACTERS = 300
@@ -49,7 +50,7 @@ def _cause(state: State, host: Host) -> str | None:
     for op_hash, of in state.ops[host].items():
         meta = of.operation_meta
         if meta.is_complete() and meta.did_error():
-            title = ", ".join(sorted(state.get_op_meta(op_hash).names))
             said = [line for line in meta.stderr_lines or meta.stdout_lines if line.strip()]
-            return f"{title}: {plain(said[-1].strip())[:MOST_CHARACTERS] if said else 'failed'}"
+            last = plain(said[-1].strip())[:MOST_CHARACTERS] if said else "failed"
+            return f"{title(state, op_hash)}: {last}"
     return None

@@ -12,6 +12,7 @@ from functools import wraps
 from typing import Any
 
 from pyinfra.api.deploy import deploy
+from pyinfra.api.state import State
 from pyinfra.context import host
 
 from llamarig import report
@@ -30,6 +31,11 @@ def refuse(name: str, lines: list[str]) -> None:
 
 def refused(name: str) -> list[str]:
     return _refused.get(name, [])
+
+
+def title(state: State, op_hash: str) -> str:
+    """What an operation is called, its step first."""
+    return ", ".join(sorted(state.get_op_meta(op_hash).names))
 
 
 def step(title: str) -> Callable[[Callable[[], None]], Callable[[], Any]]:

@@ -14,6 +14,7 @@ from typing import Any
 
 import pytest
 import serving
+from fleet import Fleet
 from made import made_lab
 
 from llamarig.rehearsal import snapshot
@@ -114,6 +115,11 @@ def lab(request: pytest.FixtureRequest) -> Iterator[Lab]:
     start = request.getfixturevalue("deployed") if ready else None
     with made_lab(name[:6], 1, snapshot=start, services=True) as made:
         yield made
+
+
+@pytest.fixture(scope="module")
+def fleet(lab: Lab) -> Fleet:
+    return Fleet(lab)
 
 
 @pytest.fixture(scope="module")

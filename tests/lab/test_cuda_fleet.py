@@ -29,11 +29,6 @@ def lab() -> Iterator[Lab]:
         yield made
 
 
-@pytest.fixture(scope="module")
-def fleet(lab: Lab) -> Fleet:
-    return Fleet(lab)
-
-
 def test_who_takes_a_release_gets_libraries_and_no_toolkit(site: Any, fleet: Fleet) -> None:
     built = site.run("build --limit gpu01", **CUDA)
     assert built.code == 0, built.output

@@ -32,11 +32,6 @@ def lab() -> Iterator[Lab]:
 
 
 @pytest.fixture(scope="module")
-def fleet(lab: Lab) -> Fleet:
-    return Fleet(lab)
-
-
-@pytest.fixture(scope="module")
 def sha256(lab: Lab) -> str:
     assert lab.state.model
     return str(lab.state.model["sha256"])

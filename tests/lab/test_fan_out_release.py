@@ -32,11 +32,6 @@ def lab() -> Iterator[Lab]:
         yield made
 
 
-@pytest.fixture(scope="module")
-def fleet(lab: Lab) -> Fleet:
-    return Fleet(lab)
-
-
 def origins(ran: Any) -> dict[str, str]:
     """Where each host's release came from in a run: build or hosts."""
     return {name: of.get("release_from", "there") for name, of in ran.report["hosts"].items()}
