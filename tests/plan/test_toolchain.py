@@ -436,6 +436,7 @@ def test_wheels_become_a_toolkit(tmp_path: Path) -> None:
     assert done.returncode == 0, done.stderr
     (folder / "nvidia").mkdir(parents=True)  # what was there before
     (folder / "nvidia" / "older").touch()
+    (tmp_path / "13.0.old" / "nvidia").mkdir(parents=True)  # a cut left it
     placed = ran("cuda-place.sh", str(folder))
     assert placed.returncode == 0, placed.stderr
     lib = folder / "nvidia" / "cu13" / "lib64"
