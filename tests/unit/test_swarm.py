@@ -50,14 +50,16 @@ class Hosts:
         self.running.append(child)
         return child
 
-    def give(self, name: str, own: str, peers: list[str], idle: float = 20) -> Any:
+    def give(
+        self, name: str, own: str, peers: list[str], idle: float = 20, rate: int | None = None
+    ) -> Any:
         """A giver that has read its file, with the metadata beside it."""
         file, metadata = self.folder / name, self.folder / f"{name}.torrent"
         file.write_bytes(self.content)
         digest = hashlib.sha256(self.content).hexdigest()
         child = self.start("share", name, own, peers, file=str(file), sha256=digest,
                            torrent=str(metadata), idle_seconds=idle,
-                           patience_seconds=idle)  # fmt: skip
+                           patience_seconds=idle, rate_limit=rate)  # fmt: skip
         until(metadata.exists)
         return child
 
@@ -93,8 +95,9 @@ def over(child: Any) -> tuple[int, str]:
 
 
 def test_two_takers_get_it_and_the_giver_ends_by_itself(hosts: Hosts) -> None:
-    giver = hosts.give("good", GIVER, [ONE, TWO], idle=1000)
-    # Nobody waits that long: all leave when all are complete.
+    # Slow enough that the takers know each other. Nobody waits for long: all leave when all are
+    # complete.
+    giver = hosts.give("good", GIVER, [ONE, TWO], idle=1000, rate=SIZE // 2)
     first = hosts.take("one", ONE, [GIVER, TWO], slice=[0, 2], linger_seconds=1000)
     second = hosts.take("two", TWO, [GIVER, ONE], slice=[1, 2], linger_seconds=1000)
     assert [over(each)[0] for each in (first, second, giver)] == [0, 0, 0]
